@@ -1,0 +1,147 @@
+"""Files that are either whole or absent: atomic writes, checksums, the cache folder.
+
+Everything that takes time to make (a miniature, a downloaded weight file, a submission) is written under a
+temporary name beside its target and renamed when complete, because a rename within one file system is atomic
+(POSIX `rename(2)`; `os.replace` in Python). A process that dies midway leaves the old state.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from neoai_utils.errors import DataError, NeoaiError
+
+__all__ = [
+    "MANIFEST",
+    "atomic_folder",
+    "atomic_path",
+    "cache_dir",
+    "make_folder",
+    "sha256_of",
+    "verify_manifest",
+    "write_manifest",
+]
+
+MANIFEST = "checksums.json"
+
+
+def cache_dir() -> Path:
+    """Return the folder for things that can be made again: `$NEOAI_CACHE`, else the user's cache folder.
+
+    Without a home folder (some containers) a folder in the system's temporary directory serves.
+    """
+    chosen = os.environ.get("NEOAI_CACHE")
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    folder = Path(platformdirs.user_cache_dir("neoai", appauthor=False))
+    if folder.is_absolute() and "~" not in folder.parts:
+        return folder
+    return Path(tempfile.gettempdir()) / "neoai-cache"
+
+
+def make_folder(folder: Path) -> Path:
+    """Create `folder` and its parents; raise `NeoaiError` that says why this is impossible."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise NeoaiError(
+            f"cannot create the folder {folder}: {error.strerror or error}. "
+            "Choose a writable one (notebook parameter out_dir, or NEOAI_CACHE for the cache)."
+        ) from error
+    return folder
+
+
+@contextmanager
+def atomic_path(target: Path) -> Iterator[Path]:
+    """Give a temporary path to write to; rename it to `target` on success, remove it on failure.
+
+    Raises:
+        NeoaiError: the folder is not writable or the disk is full; `target` keeps its old content.
+    """
+    target = Path(target)
+    make_folder(target.parent)
+    temporary = target.parent / f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.part"
+    try:
+        yield temporary
+        with temporary.open("rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, target)
+    except OSError as error:
+        raise NeoaiError(
+            f"cannot write {target}: {error.strerror or error}. Nothing was changed; "
+            "free some space or choose another output folder."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(target: Path) -> Iterator[Path]:
+    """Give a temporary folder to fill; rename it to `target` on success, remove it on failure.
+
+    If another process finished the same `target` first, its result is kept and ours dropped.
+
+    Raises:
+        NeoaiError: the parent folder is not writable or the disk is full.
+    """
+    target = Path(target)
+    make_folder(target.parent)
+    try:
+        temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
+    except OSError as error:
+        raise NeoaiError(f"cannot write in {target.parent}: {error.strerror or error}.") from error
+    try:
+        yield temporary
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    except OSError as error:
+        raise NeoaiError(f"cannot write {target}: {error.strerror or error}. Nothing was changed.") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file as 64 hexadecimal digits."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _files_below(folder: Path) -> list[Path]:
+    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+
+
+def write_manifest(folder: Path) -> None:
+    """Write `checksums.json` into `folder`: relative path -> SHA-256 of every file below it."""
+    sums = {p.relative_to(folder).as_posix(): sha256_of(p) for p in _files_below(folder)}
+    with atomic_path(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(sums, indent=1), encoding="utf-8")
+
+
+def verify_manifest(folder: Path) -> None:
+    """Compare `folder` with its `checksums.json`.
+
+    Raises:
+        DataError: the manifest is missing or unreadable, or a file is missing, extra or changed.
+    """
+    try:
+        expected = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{folder} has no readable {MANIFEST}: {error}") from error
+    found = {p.relative_to(folder).as_posix() for p in _files_below(folder)}
+    for name in sorted(set(expected) ^ found):
+        raise DataError(f"{folder}: {name} is {'missing' if name in expected else 'unexpected'}")
+    for name, checksum in expected.items():
+        if sha256_of(folder / name) != checksum:
+            raise DataError(f"{folder}: {name} was changed or is damaged")
