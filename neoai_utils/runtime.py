@@ -1,0 +1,159 @@
+"""Where the code runs and how it behaves there: host, device, seeds, time, memory, progress."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import random
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+if TYPE_CHECKING:
+    import torch
+
+__all__ = [
+    "Stopwatch",
+    "host",
+    "kaggle_input",
+    "peak_memory_mb",
+    "pick_device",
+    "progress",
+    "seed_everything",
+    "stopwatch",
+    "versions",
+]
+
+T = TypeVar("T")
+
+
+def host() -> Literal["kaggle", "colab", "local"]:
+    """Tell whether this is a Kaggle kernel, a Colab session or any other machine."""
+    if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
+        return "kaggle"
+    return "colab" if "COLAB_RELEASE_TAG" in os.environ else "local"
+
+
+def pick_device(*, quiet: bool = False) -> torch.device:
+    """Return the GPU if one real operation succeeds on it, else the CPU.
+
+    `torch.cuda.is_available()` is also true for cards that the installed torch has no kernels for (Kaggle's P100
+    with a recent torch); the first real operation then fails. So this function multiplies two small matrices
+    and compares the result before it believes in the card; the reason for a refusal is printed with the remedy.
+    """
+    import torch
+
+    for kind in ("cuda", "mps"):
+        backend = torch.cuda if kind == "cuda" else torch.backends.mps
+        if not backend.is_available():
+            continue
+        problem = _device_problem(torch.device(kind))
+        if problem is None:
+            return torch.device(kind)
+        if not quiet:
+            remedy = "choose a T4 or L4 in the notebook's settings, or install a torch built for this card"
+            print(f"The {kind} device is there but does not work ({problem}); using the CPU. Remedy: {remedy}.")
+    return torch.device("cpu")
+
+
+def _device_problem(device: torch.device) -> str | None:
+    """Return why a small matrix product fails on `device`, or None if it gives the right answer."""
+    import torch
+
+    try:
+        ones = torch.ones(8, 8, device=device)
+        right = bool(((ones @ ones).cpu() == 8).all())
+    except (RuntimeError, AssertionError) as error:
+        return str(error).splitlines()[0]
+    return None if right else "a matrix product came out wrong"
+
+
+def seed_everything(seed: int) -> None:
+    """Seed Python, NumPy and torch (those that are loaded) and ask torch for deterministic kernels.
+
+    NumPy and torch are only seeded when they have been imported; a library imported later starts from its own
+    state, so call this after the imports.
+    """
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        import numpy as np
+
+        np.random.seed(seed % 2**32)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.manual_seed(seed)
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.backends.cudnn.benchmark = False
+
+
+class Stopwatch:
+    """Seconds of wall time; `seconds` runs until the watch is stopped."""
+
+    def __init__(self) -> None:
+        """Start the watch."""
+        self._start = time.perf_counter()
+        self._end: float | None = None
+
+    def stop(self) -> None:
+        """Freeze `seconds`."""
+        self._end = time.perf_counter()
+
+    @property
+    def seconds(self) -> float:
+        """Return the seconds since the start, or until the stop."""
+        return (self._end or time.perf_counter()) - self._start
+
+
+@contextmanager
+def stopwatch() -> Iterator[Stopwatch]:
+    """Time a block: `with stopwatch() as watch: ...`, then `watch.seconds`."""
+    watch = Stopwatch()
+    try:
+        yield watch
+    finally:
+        watch.stop()
+
+
+def peak_memory_mb() -> float | None:
+    """Return the most memory this process has held so far in MB (2**20 bytes); None where unknown."""
+    try:
+        import resource
+    except ImportError:  # Windows
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+
+
+def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
+    """Iterate over `items` with a bar for a person, and in silence otherwise.
+
+    A bar is drawn only where the output is a terminal; in a notebook it would be stored as hundreds of messages,
+    and floods of messages are a known way to break headless runs.
+    """
+    if not sys.stderr.isatty():
+        return iter(items)
+    from tqdm import tqdm
+
+    return iter(tqdm(items, desc=label, total=total, leave=False, mininterval=0.5))
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the versions of Python and of those of `packages` that are installed."""
+    found = {"python": platform.python_version()}
+    for package in packages:
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def kaggle_input() -> Path:
+    """Return the folder where Kaggle mounts data (`$KAGGLE_INPUT` overrides it for tests)."""
+    return Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
