@@ -1,0 +1,111 @@
+"""One plot style, and the figures that several notebooks share. Every function returns the Matplotlib figure."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from matplotlib.figure import Figure
+    from numpy.typing import NDArray
+
+    from neoai_utils.scores import Ladder, Row
+
+__all__ = ["COLOURS", "image_grid", "ladder_chart", "use_style"]
+
+# Okabe and Ito's palette, which people with any form of colour vision can tell apart (jfly.uni-koeln.de/color).
+COLOURS = {
+    "baseline": "#999999",
+    "published": "#E69F00",
+    "ours": "#0072B2",
+    "ceiling": "#009E73",
+    "idea": "#A6CBE3",
+    "alarm": "#D55E00",
+}
+
+
+def use_style() -> None:
+    """Set Matplotlib's defaults for every notebook: small, light, no chart junk."""
+    import matplotlib as mpl
+
+    mpl.rcParams.update(
+        {
+            "figure.figsize": (7.0, 3.2),
+            "figure.dpi": 90,
+            "savefig.dpi": 90,
+            "figure.constrained_layout.use": True,
+            "font.size": 9,
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "axes.axisbelow": True,
+            "grid.alpha": 0.25,
+            "image.interpolation": "nearest",
+            "axes.prop_cycle": mpl.cycler(color=list(COLOURS.values())),
+        }
+    )
+
+
+def ladder_chart(ladder: Ladder, ceiling: float | None = None) -> Figure:
+    """Draw the ladder as horizontal bars in order, the ceiling as a line.
+
+    Shows the score on the hidden answers where every row has one, else the validation metric; the axis says which.
+    """
+    import matplotlib.pyplot as plt
+
+    graded = all(row.score is not None for row in ladder)
+    rows = [row for row in ladder if _height(row, graded) is not None]
+    values = [_height(row, graded) or 0.0 for row in rows]
+    colours = [COLOURS[row.role or "idea"] for row in rows]
+    figure, axes = plt.subplots(figsize=(7.0, 0.9 + 0.27 * len(rows)))
+    bars = axes.barh(range(len(rows)), values, color=colours)
+    axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
+    axes.set_yticks(range(len(rows)), [row.name for row in rows])
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.12)
+    better = "higher" if ladder.higher_is_better else "lower"
+    axes.set_xlabel(f"{ladder.metric}, {'hidden answers' if graded else 'validation'} ({better} is better)")
+    if graded and ceiling is not None:
+        axes.axvline(ceiling, color=COLOURS["ceiling"], linestyle="--")
+        axes.annotate(
+            "ceiling", (ceiling, 1), xycoords=("data", "axes fraction"), xytext=(3, 2),
+            textcoords="offset points", color=COLOURS["ceiling"], fontsize=8,
+        )  # fmt: skip
+    plt.close(figure)  # the notebook shows the returned figure; without this it would be drawn twice
+    return figure
+
+
+def _height(row: Row, graded: bool) -> float | None:
+    return row.score if graded else row.validation
+
+
+def image_grid(
+    images: Sequence[NDArray[np.generic]],
+    titles: Sequence[str] | None = None,
+    columns: int = 6,
+    size: float = 1.3,
+) -> Figure:
+    """Draw images in a grid without axes.
+
+    Args:
+        images: each (H, W) grey or boolean, or (H, W, 3) RGB as uint8 or floats in 0..1.
+        titles: one text per image.
+        columns: images per row.
+        size: inches per image.
+    """
+    import matplotlib.pyplot as plt
+
+    rows = -(-len(images) // columns)
+    width = min(columns, len(images))
+    figure, grid = plt.subplots(rows, width, figsize=(size * width, (size + 0.22) * rows), squeeze=False)
+    for axes in grid.flat:
+        axes.axis("off")
+    for index, image in enumerate(images):
+        axes = grid.flat[index]
+        axes.imshow(image, cmap="gray" if image.ndim == 2 else None)
+        if titles is not None:
+            axes.set_title(titles[index], fontsize=8)
+    plt.close(figure)
+    return figure

@@ -1,0 +1,284 @@
+"""One door to a task: finds the competition's files or builds the miniature, writes and grades submissions.
+
+A notebook opens its workspace once and has no other way to files or answers. The competition's files are looked
+for in `data_dir`, then where Kaggle mounts them; if they are nowhere, the task's miniature is built into the cache
+(once per recipe, verified by checksums on each use, rebuilt when damaged). Answers lie in a folder of their own
+beside the data; only `grade` opens it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import json
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+from filelock import FileLock
+
+from neoai_utils import competitions, runtime, storage
+from neoai_utils.competitions import Competition
+from neoai_utils.errors import DataError, NeoaiError
+from neoai_utils.scores import Ladder, Row, recovered
+from neoai_utils.tables import require_paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["Workspace", "build_miniature", "miniature_folder", "open_workspace"]
+
+_PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "torch", "transformers")
+
+
+class _Files(Protocol):
+    """What a task's `files.py` offers to the workspace."""
+
+    REQUIRED: tuple[str, ...]
+
+    def check_submission(self, frame: pd.DataFrame, data_dir: Path) -> None: ...
+
+    def parse_submission(self, path: Path) -> pd.DataFrame: ...
+
+    def grade(self, frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]: ...
+
+
+class _Miniature(Protocol):
+    """What a task's `miniature.py` offers to the workspace."""
+
+    def Recipe(self, *, seed: int) -> Any: ...
+
+    def build(self, recipe: Any, data_dir: Path, answers_dir: Path) -> dict[str, float]: ...
+
+
+def _room(competition: Competition, module: str) -> Any:
+    """Import `files` or `miniature` of a task's folder.
+
+    Raises:
+        NeoaiError: this version of the library has no code for the task.
+    """
+    name = f"neoai_utils.{competition.technique}"
+    if importlib.util.find_spec(name) is None:
+        raise NeoaiError(f"{competition.task} ({competition.title}) is not part of this version of neoai.")
+    return importlib.import_module(f"{name}.{module}")
+
+
+@dataclass
+class Workspace:
+    """An open task; see `open_workspace`.
+
+    Attributes:
+        competition: the task's facts.
+        data: "competition" for given files, "miniature" for built ones.
+        data_dir: folder of the competition's files.
+        out_dir: folder for `submission.csv` and `results.json`.
+        seed: the notebook's seed.
+        ceiling: score of the oracle; None on the competition's own files.
+        ladder: the notebook's rows.
+    """
+
+    competition: Competition
+    data: Literal["competition", "miniature"]
+    data_dir: Path
+    out_dir: Path
+    seed: int
+    answers_dir: Path | None = None
+    ceiling: float | None = None
+    ladder: Ladder = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Start the ladder and the clock."""
+        self.ladder = Ladder(self.competition.metric, self.competition.higher_is_better)
+        self._watch = runtime.Stopwatch()
+        self._files = cast(_Files, _room(self.competition, "files"))
+
+    def __repr__(self) -> str:
+        """Say what is being played, without a path (a path would differ from machine to machine)."""
+        source = "the competition's own files" if self.data == "competition" else "the miniature"
+        return f"{self.competition.task}: {self.competition.title}, {source} ({self.competition.metric})"
+
+    def grade(self, frame: pd.DataFrame) -> dict[str, float] | None:
+        """Return the metrics of a submission, the competition's first; None where no answers are known.
+
+        Raises:
+            SubmissionError: the submission does not have the competition's form.
+        """
+        self._files.check_submission(frame, self.data_dir)
+        return None if self.answers_dir is None else self._files.grade(frame, self.answers_dir)
+
+    def score(self, frame: pd.DataFrame) -> float | None:
+        """Return the competition's metric of a submission; None where no answers are known."""
+        grades = self.grade(frame)
+        return None if grades is None else next(iter(grades.values()))
+
+    def submit(self, frame: pd.DataFrame) -> Row:
+        """Write `submission.csv` and `results.json` into `out_dir`, grade where answers exist, say how it went.
+
+        The submission's score goes into the ladder's row with the role "ours" (which is added if missing).
+
+        Raises:
+            SubmissionError: the submission does not have the competition's form; nothing is written.
+            NeoaiError: the output folder cannot be written; no half file is left.
+        """
+        grades = self.grade(frame) or {}
+        path = self.out_dir / "submission.csv"
+        with storage.atomic_path(path) as temporary:
+            frame.to_csv(temporary, index=False, lineterminator="\n")
+        ours = self._record_ours(grades)
+        results = self._results(storage.sha256_of(path))
+        with storage.atomic_path(self.out_dir / "results.json") as temporary:
+            temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+        print(f"submission.csv: {len(frame)} rows; " + self._verdict(grades, results))
+        return ours
+
+    def summary(self) -> pd.DataFrame:
+        """Return baseline, published, ours and ceiling with the share of headroom that each recovers."""
+        import pandas as pd
+
+        scores = self._role_scores() | {"ceiling": self.ceiling}
+        base = scores["baseline"]
+        lines = {k: {"score": v, "recovered": recovered(v, base, self.ceiling)} for k, v in scores.items()}
+        return pd.DataFrame.from_dict(lines, orient="index").astype(float).round(3)
+
+    def _record_ours(self, grades: dict[str, float]) -> Row:
+        row = self.ladder.by_role("ours") or Row("ours", role="ours")
+        metrics = list(grades.items())
+        score = metrics[0][1] if metrics else None
+        extra = row.extra | dict(metrics[1:])
+        return self.ladder.add(
+            row.name, score=score, validation=row.validation, seconds=row.seconds, role="ours", **extra
+        )
+
+    def _role_scores(self) -> dict[str, float | None]:
+        rows = {role: self.ladder.by_role(role) for role in ("baseline", "published", "ours")}  # type: ignore[arg-type]
+        return {role: row.score if row else None for role, row in rows.items()}
+
+    def _results(self, checksum: str) -> dict[str, object]:
+        roles = self._role_scores()
+        return {
+            "task": self.competition.task,
+            "data": self.data,
+            "metric": self.competition.metric,
+            "higher_is_better": self.competition.higher_is_better,
+            "rows": [asdict(row) for row in self.ladder],
+            **roles,
+            "ceiling": self.ceiling,
+            "recovered": recovered(roles["ours"], roles["baseline"], self.ceiling),
+            "seconds": self._watch.seconds,
+            "peak_memory_mb": runtime.peak_memory_mb(),
+            "seed": self.seed,
+            "versions": runtime.versions(*_PACKAGES),
+            "submission_sha256": checksum,
+        }
+
+    def _verdict(self, grades: dict[str, float], results: dict[str, object]) -> str:
+        if not grades:
+            return "the answers are not known here, so upload it to learn its score"
+        text = ", ".join(f"{name} {value:.3f}" for name, value in grades.items())
+        share = results["recovered"]
+        return text + (f"; {share:.0%} of the headroom recovered" if isinstance(share, float) else "")
+
+
+def open_workspace(
+    task: str | int,
+    data_dir: str | Path = "",
+    out_dir: str | Path = "",
+    *,
+    seed: int = 42,
+    miniature_seed: int = 0,
+) -> Workspace:
+    """Find the competition's files, else build the miniature, and make the output folder.
+
+    Args:
+        task: "task1" … "task8" or the number.
+        data_dir: folder with the competition's files; empty: look under Kaggle's input folder, then build.
+        out_dir: folder for the outputs; empty: `/kaggle/working` on Kaggle, else `outputs/<task>` here.
+        seed: the notebook's seed (recorded in `results.json`).
+        miniature_seed: which of the many possible miniatures to build.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DataError: `data_dir` lacks one of the competition's files (named, with what was found instead).
+        NeoaiError: the output folder or the cache is not writable, or the task is not part of this version.
+    """
+    competition = competitions.find(task)
+    out = storage.make_folder(Path(out_dir).expanduser() if out_dir else _default_out(competition))
+    found = _find_data(competition, data_dir)
+    if found is not None:
+        return Workspace(competition, "competition", found, out, seed)
+    folder = build_miniature(competition.task, miniature_seed)
+    facts = json.loads((folder / "answers" / "facts.json").read_text(encoding="utf-8"))
+    return Workspace(
+        competition, "miniature", folder / "data", out, seed, folder / "answers", facts["ceiling"]
+    )  # fmt: skip
+
+
+def _default_out(competition: Competition) -> Path:
+    return Path("/kaggle/working") if runtime.host() == "kaggle" else Path("outputs") / competition.task
+
+
+def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
+    """Return the folder of the competition's files, None if they were not asked for and are not mounted."""
+    required = cast(_Files, _room(competition, "files")).REQUIRED
+    if data_dir:
+        folder = Path(data_dir).expanduser()
+        require_paths(folder, required)
+        return folder
+    mounted = runtime.kaggle_input()
+    for folder in (mounted / competition.slug, mounted / "competitions" / competition.slug):
+        if folder.is_dir():
+            require_paths(folder, required)
+            return folder
+    return None
+
+
+def miniature_folder(task: str, seed: int = 0) -> Path:
+    """Return where the cache keeps this miniature: the name holds a hash of every constant of its recipe."""
+    recipe = cast(_Miniature, _room(competitions.find(task), "miniature")).Recipe(seed=seed)
+    text = json.dumps(asdict(recipe), sort_keys=True)
+    return storage.cache_dir() / "miniatures" / f"{task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+def build_miniature(task: str, seed: int = 0) -> Path:
+    """Return the verified folder of a miniature (`data/`, `answers/`); build it if it is missing or damaged.
+
+    Several processes may ask at once: one builds, the others wait.
+
+    Raises:
+        NeoaiError: the cache folder is not writable.
+    """
+    folder = miniature_folder(task, seed)
+    storage.make_folder(folder.parent)
+    try:
+        lock = FileLock(folder.with_suffix(".lock"))
+        with lock:
+            if not _is_whole(folder):
+                _build(task, seed, folder)
+    except PermissionError as error:
+        raise NeoaiError(f"cannot write in {folder.parent}: set NEOAI_CACHE to a writable folder.") from error
+    return folder
+
+
+def _is_whole(folder: Path) -> bool:
+    """Verify a cached miniature; remove it if it is damaged."""
+    if not folder.exists():
+        return False
+    try:
+        storage.verify_manifest(folder)
+    except DataError as problem:
+        print(f"The cached miniature is damaged and is built again ({problem}).")
+        shutil.rmtree(folder)
+        return False
+    return True
+
+
+def _build(task: str, seed: int, folder: Path) -> None:
+    miniature = cast(_Miniature, _room(competitions.find(task), "miniature"))
+    with storage.atomic_folder(folder) as temporary:
+        data, answers = temporary / "data", temporary / "answers"
+        data.mkdir()
+        answers.mkdir()
+        facts = miniature.build(miniature.Recipe(seed=seed), data, answers)
+        (answers / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+        storage.write_manifest(temporary)
