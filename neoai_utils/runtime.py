@@ -23,6 +23,7 @@ __all__ = [
     "peak_memory_mb",
     "pick_device",
     "progress",
+    "quiet_libraries",
     "seed_everything",
     "stopwatch",
     "versions",
@@ -141,6 +142,19 @@ def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterat
     from tqdm import tqdm
 
     return iter(tqdm(items, desc=label, total=total, leave=False, mininterval=0.5))
+
+
+def quiet_libraries() -> None:
+    """Turn off the progress bars and chatter of Hugging Face libraries, loaded or not yet loaded."""
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else a warning at every fork
+    if "transformers" in sys.modules:
+        from transformers.utils import logging
+
+        logging.set_verbosity_error()
+        logging.disable_progress_bar()
 
 
 def versions(*packages: str) -> dict[str, str]:

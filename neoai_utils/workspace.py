@@ -203,6 +203,7 @@ def open_workspace(
         NeoaiError: the output folder or the cache is not writable, or the task is not part of this version.
     """
     competition = competitions.find(task)
+    runtime.quiet_libraries()
     out = storage.make_folder(Path(out_dir).expanduser() if out_dir else _default_out(competition))
     found = _find_data(competition, data_dir)
     if found is not None:

@@ -1,0 +1,76 @@
+#!/usr/bin/env bash
+# Plays the notebooks on a machine that has nothing but Python 3.11 or newer.
+#
+#   ./run_all.sh            every notebook          ./run_all.sh 5 7    two of them
+#   ./run_all.sh --test     the tests               ./run_all.sh --help
+#
+# Uses the active virtual environment, else makes .venv here. Outputs lie in outputs/taskN.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")"
+
+if [ "${1:-}" = "--help" ] || [ "${1:-}" = "-h" ]; then
+  sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  exit 0
+fi
+
+is_recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
+
+find_python() {
+  for name in python3.13 python3.12 python3.11 python3 python; do
+    if command -v "$name" >/dev/null && is_recent "$name"; then
+      echo "$name"
+      return
+    fi
+  done
+  echo "run_all.sh needs Python 3.11 or newer, and finds none. Install it, then run this again." >&2
+  exit 1
+}
+
+prepare_environment() {
+  if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then
+    environment=${VIRTUAL_ENV:-$CONDA_PREFIX}
+    return
+  fi
+  environment=$PWD/.venv
+  if [ ! -x "$environment/bin/python" ]; then
+    local python
+    python=$(find_python)
+    if ! "$python" -m venv "$environment"; then
+      rm -rf "$environment"
+      echo "Making a virtual environment failed. On Debian and Ubuntu: apt install python3-venv." >&2
+      exit 1
+    fi
+  fi
+  export PATH="$environment/bin:$PATH"
+}
+
+install() { # $1: "" or "[test]"
+  local stamp="$environment/.neoai-installed" want
+  want=$(cat requirements.txt pyproject.toml | cksum)"$PWD$1"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
+    return
+  fi
+  echo "Installing into $environment: a few minutes, once (log: $environment/neoai-install.log)"
+  if ! python -m pip install --disable-pip-version-check -e ".$1" >"$environment/neoai-install.log" 2>&1; then
+    tail -n 20 "$environment/neoai-install.log" >&2
+    echo "The installation failed; the lines above say why." >&2
+    exit 1
+  fi
+  echo "$want" >"$stamp"
+}
+
+exec 9>.run_all.lock # several runs at once: one installs, the others wait
+if command -v flock >/dev/null; then flock 9; fi
+prepare_environment
+if [ "${1:-}" = "--test" ]; then
+  shift
+  install "[test]"
+  exec 9>&-
+  ruff check .
+  ruff format --check .
+  mypy
+  exec python -m pytest "$@"
+fi
+install ""
+exec 9>&-
+exec python -m neoai_utils.cli run "$@"
