@@ -20,7 +20,15 @@ _HOME = {
     "seed_everything": "runtime",
 }
 
-__all__ = ["COMPETITIONS", "Ladder", "__version__", "check", "open_workspace", "pick_device", "seed_everything"]
+__all__ = [
+    "COMPETITIONS",
+    "Ladder",
+    "__version__",
+    "check",
+    "open_workspace",
+    "pick_device",
+    "seed_everything",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -28,6 +28,7 @@ COLOURS = {
 def use_style() -> None:
     """Set Matplotlib's defaults for every notebook: small, light, no chart junk."""
     import matplotlib as mpl
+    from cycler import cycler
 
     mpl.rcParams.update(
         {
@@ -42,7 +43,7 @@ def use_style() -> None:
             "axes.axisbelow": True,
             "grid.alpha": 0.25,
             "image.interpolation": "nearest",
-            "axes.prop_cycle": mpl.cycler(color=list(COLOURS.values())),
+            "axes.prop_cycle": cycler(color=list(COLOURS.values())),
         }
     )
 

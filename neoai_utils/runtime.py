@@ -83,7 +83,7 @@ def seed_everything(seed: int) -> None:
     if "numpy" in sys.modules:
         import numpy as np
 
-        np.random.seed(seed % 2**32)
+        np.random.seed(seed % 2**32)  # noqa: NPY002 (libraries still read the global state)
     if "torch" in sys.modules:
         import torch
 
@@ -113,7 +113,7 @@ class Stopwatch:
 
 @contextmanager
 def stopwatch() -> Iterator[Stopwatch]:
-    """Time a block: `with stopwatch() as watch: ...`, then `watch.seconds`."""
+    """Time a block of code: `with stopwatch() as watch: ...`, then read `watch.seconds`."""
     watch = Stopwatch()
     try:
         yield watch

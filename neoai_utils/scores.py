@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
@@ -120,7 +121,9 @@ class Ladder:
 
     def __repr__(self) -> str:
         """Show the table as plain text."""
-        return self.frame().to_string(index=False, na_rep="", float_format="{:.3f}".format) if self.rows else "(no rows)"
+        return (
+            self.frame().to_string(index=False, na_rep="", float_format="{:.3f}".format) if self.rows else "(no rows)"
+        )
 
 
 def _plain(value: float | None) -> float | None:
@@ -131,6 +134,6 @@ def _plain(value: float | None) -> float | None:
 def _shown(column: str, value: object, row: Row) -> str:
     if isinstance(value, str):
         return html.escape(value + (f" ({row.role})" if column == "name" and row.role else ""))
-    if not isinstance(value, float) or value != value:
+    if not isinstance(value, float) or math.isnan(value):
         return ""
     return f"{value:.1f}" if column == "seconds" else f"{value:.3f}"

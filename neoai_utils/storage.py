@@ -74,7 +74,7 @@ def atomic_path(target: Path) -> Iterator[Path]:
         yield temporary
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
-        os.replace(temporary, target)
+        temporary.replace(target)
     except OSError as error:
         raise NeoaiError(
             f"cannot write {target}: {error.strerror or error}. Nothing was changed; "
@@ -102,7 +102,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
     try:
         yield temporary
         try:
-            os.replace(temporary, target)
+            temporary.replace(target)
         except OSError:
             if not target.is_dir():
                 raise

@@ -27,7 +27,7 @@ from neoai_utils.tables import require_paths
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Workspace", "build_miniature", "miniature_folder", "open_workspace"]
+__all__ = ["Workspace", "build_miniature", "grade_file", "miniature_folder", "open_workspace"]
 
 _PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "torch", "transformers")
 
@@ -113,7 +113,7 @@ class Workspace:
         return None if grades is None else next(iter(grades.values()))
 
     def submit(self, frame: pd.DataFrame) -> Row:
-        """Write `submission.csv` and `results.json` into `out_dir`, grade where answers exist, say how it went.
+        """Write `submission.csv` and `results.json` into `out_dir`, grade where answers exist.
 
         The submission's score goes into the ladder's row with the role "ours" (which is added if missing).
 
@@ -151,7 +151,7 @@ class Workspace:
         )
 
     def _role_scores(self) -> dict[str, float | None]:
-        rows = {role: self.ladder.by_role(role) for role in ("baseline", "published", "ours")}  # type: ignore[arg-type]
+        rows = {role: self.ladder.by_role(role) for role in ("baseline", "published", "ours")}
         return {role: row.score if row else None for role, row in rows.items()}
 
     def _results(self, checksum: str) -> dict[str, object]:
@@ -283,3 +283,21 @@ def _build(task: str, seed: int, folder: Path) -> None:
         facts = miniature.build(miniature.Recipe(seed=seed), data, answers)
         (answers / "facts.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
         storage.write_manifest(temporary)
+
+
+def grade_file(task: str, submission: Path, miniature: Path) -> dict[str, float]:
+    """Grade a `submission.csv` against the answers of a built miniature.
+
+    Args:
+        task: "task1" … "task8".
+        submission: the file.
+        miniature: the folder that `build_miniature` returned.
+
+    Raises:
+        DataError: the file is missing or no CSV table.
+        SubmissionError: it does not have the competition's form.
+    """
+    files = cast(_Files, _room(competitions.find(task), "files"))
+    frame = files.parse_submission(submission)
+    files.check_submission(frame, miniature / "data")
+    return files.grade(frame, miniature / "answers")

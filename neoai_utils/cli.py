@@ -1,0 +1,162 @@
+"""The `neoai` command: play notebooks, grade a submission, write a miniature to a folder."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from neoai_utils import competitions, headless, workspace
+from neoai_utils.errors import NeoaiError, ParameterError
+from neoai_utils.headless import Play, number, share
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, help=__doc__, pretty_exceptions_enable=False)
+screen = Console(highlight=False)
+
+Tasks = Annotated[list[str] | None, typer.Argument(help="Task numbers, such as 5 7. All that exist if left out.")]
+Outputs = Annotated[Path, typer.Option("--outputs", "-o", help="Folder for notebooks, submissions and results.")]
+Parameter = Annotated[
+    list[str] | None,
+    typer.Option("--parameter", "-p", help="A notebook parameter: -p NAME VALUE, as in papermill; repeatable."),
+]
+
+
+@app.command()
+def run(
+    tasks: Tasks = None,
+    outputs: Outputs = Path("outputs"),
+    parameter: Parameter = None,
+    store: Annotated[
+        bool,
+        typer.Option("--store", help="Put the executed notebooks back into notebooks/, and the scores into README.md."),
+    ] = False,
+) -> None:
+    """Play notebooks, one line each, then show the table of scores."""
+    chosen = [competitions.find(task).task for task in tasks] if tasks else headless.available()
+    for task in chosen:
+        headless.find_notebook(task)
+    given = dict(_parse(text) for text in parameter or [])
+    plays = [_play_one(task, outputs, given) for task in chosen]
+    if any(p.results for p in plays):
+        screen.print(_table(plays))
+    screen.print(f"outputs lie in {outputs}/")
+    if store:
+        _store(plays)
+    if any(p.error for p in plays):
+        raise typer.Exit(1)
+
+
+@app.command()
+def score(
+    task: Annotated[str, typer.Argument(help="The task, such as 7.")],
+    submission: Annotated[Path, typer.Argument(help="A submission.csv.")],
+    seed: Annotated[int, typer.Option(help="Which miniature it was made for.")] = 0,
+) -> None:
+    """Grade a submission against the answers of the miniature."""
+    facts = competitions.find(task)
+    folder = workspace.build_miniature(facts.task, seed)
+    grades = workspace.grade_file(facts.task, submission, folder)
+    for name, value in grades.items():
+        screen.print(f"{name:20s} {value:.4f}")
+
+
+@app.command()
+def miniature(
+    task: Annotated[str, typer.Argument(help="The task, such as 7.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder; gets data/ and answers/.")],
+    seed: Annotated[int, typer.Option(help="Which of the many possible miniatures.")] = 0,
+) -> None:
+    """Write a miniature of the competition, in its exact file format, with the answers apart."""
+    built = workspace.build_miniature(competitions.find(task).task, seed)
+    headless.copy_to(built, folder)
+    screen.print(f"{folder}/data holds the competition's files, {folder}/answers the hidden answers")
+
+
+def _join_parameters(words: list[str]) -> list[str]:
+    """Write papermill's `-p NAME VALUE` as one option value, `-p NAME=VALUE`, which typer can read repeatedly."""
+    joined: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        joined.append(word)
+        if word in ("-p", "--parameter"):
+            name = next(rest, "")
+            joined.append(name if "=" in name else f"{name}={next(rest, '')}")
+    return joined
+
+
+def _parse(text: str) -> tuple[str, object]:
+    """Split `name=value`; the value is a Python literal (0.4, True, None) if it reads as one, else text."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ParameterError(f"{text!r} is not a parameter; write -p NAME VALUE")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def _play_one(task: str, outputs: Path, parameters: dict[str, object]) -> Play:
+    title = competitions.find(task).title
+    if screen.is_terminal:
+        with screen.status(f"{task}  {title} …"):
+            done = headless.play(task, outputs, parameters)
+    else:
+        done = headless.play(task, outputs, parameters)
+    screen.print(_line(done, title), soft_wrap=True, markup=False)
+    return done
+
+
+def _line(done: Play, title: str) -> str:
+    start = f"{done.task}  {title:32s} {done.seconds:5.0f} s  "
+    if done.results is None:
+        return start + f"failed: {done.error} (see {done.notebook})"
+    ours, metric = done.results["ours"], done.results["metric"]
+    return start + (f"{metric} {ours:.3f}" if ours is not None else "submission written, answers unknown")
+
+
+def _table(plays: list[Play]) -> Table:
+    table = Table(title="score of each task; recovered = (ours - baseline) / (ceiling - baseline)")
+    table.add_column("task")
+    for column in ("baseline", "published", "ours", "ceiling", "recovered", "seconds", "MB"):
+        table.add_column(column, justify="right")
+    for done in plays:
+        found = done.results
+        if found is None:
+            table.add_row(done.task, "failed")
+            continue
+        scores = [number(found[key]) for key in ("baseline", "published", "ours", "ceiling")]
+        memory = found["peak_memory_mb"]
+        table.add_row(
+            done.task, *scores, share(found["recovered"]), f"{done.seconds:.0f}", f"{memory:.0f}" if memory else "–"
+        )  # fmt: skip
+    return table
+
+
+def _store(plays: list[Play]) -> None:
+    for done in plays:
+        screen.print(f"stored {headless.store(done)}")
+    readme = Path("README.md")
+    if [p.task for p in plays] == headless.available() and readme.is_file():
+        text = readme.read_text(encoding="utf-8")
+        readme.write_text(headless.update_section(text, "scores", headless.scores_markdown(plays)), encoding="utf-8")
+        screen.print("updated the score table of README.md")
+
+
+def main() -> None:
+    """Run the command; an error of ours ends it with its message alone and exit status 1."""
+    try:
+        app(args=_join_parameters(sys.argv[1:]))
+    except NeoaiError as error:
+        Console(stderr=True, highlight=False).print(f"neoai: {error}", soft_wrap=True, markup=False)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,213 @@
+"""papermill over the notebooks: play one or all, collect `results.json`, keep a clean executed copy.
+
+papermill is used through its API, because its command line offers no way to set the IOPub timeout (nbclient's
+default of 4 s fails under load) and rewrites the output notebook after every cell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from neoai_utils import competitions, runtime, storage
+from neoai_utils.errors import DataError, NeoaiError
+
+__all__ = ["Play", "available", "find_notebook", "play", "scores_markdown", "store", "update_section"]
+
+IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
+_RESULTS = "results.json"
+
+
+@dataclass(frozen=True)
+class Play:
+    """What came of one notebook.
+
+    Attributes:
+        task: "task1" … "task8".
+        folder: where its outputs lie.
+        seconds: wall time of the whole notebook, kernel start included.
+        results: content of its `results.json`; None if it failed.
+        error: the failing cell's error in one line; None if all went well.
+    """
+
+    task: str
+    folder: Path
+    seconds: float
+    results: Mapping[str, Any] | None = None
+    error: str | None = None
+
+    @property
+    def notebook(self) -> Path:
+        """Return the executed notebook."""
+        return self.folder / f"{self.task}.ipynb"
+
+
+def _notebooks_dir() -> Path:
+    """Return the notebooks folder below the current folder, else the one beside the library."""
+    here = Path("notebooks")
+    return here if here.is_dir() else Path(__file__).resolve().parent.parent / "notebooks"
+
+
+def available() -> list[str]:
+    """Return the tasks that have a notebook, in order."""
+    return [task for task in competitions.COMPETITIONS if (_notebooks_dir() / f"{task}.ipynb").is_file()]
+
+
+def find_notebook(task: str | int) -> Path:
+    """Return the notebook of a task.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DataError: its notebook is not here; those that are here are named.
+    """
+    name = competitions.find(task).task
+    path = _notebooks_dir() / f"{name}.ipynb"
+    if not path.is_file():
+        raise DataError(f"{path} does not exist; notebooks found: {', '.join(available()) or 'none'}.")
+    return path
+
+
+def play(task: str | int, outputs: Path = Path("outputs"), parameters: Mapping[str, object] | None = None) -> Play:
+    """Execute a task's notebook into `outputs/<task>/` and return what came of it.
+
+    A failing notebook does not raise; its error is in the result, and the executed notebook shows the cell.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DataError: its notebook is not here.
+        NeoaiError: the output folder cannot be written.
+    """
+    notebook = find_notebook(task)
+    folder = storage.make_folder(outputs / notebook.stem)
+    for stale in (_RESULTS, "submission.csv"):
+        (folder / stale).unlink(missing_ok=True)
+    given = dict(parameters or {})
+    if outputs.resolve() != Path("outputs").resolve():  # the notebook's own default is ./outputs/<task>
+        given.setdefault("out_dir", str(folder.resolve()))
+    with runtime.stopwatch() as watch:
+        error = execute(notebook, folder / notebook.name, given)
+    if error is None and "out_dir" not in (parameters or {}):
+        results = json.loads((folder / _RESULTS).read_text(encoding="utf-8"))
+        return Play(notebook.stem, folder, watch.seconds, results)
+    return Play(notebook.stem, folder, watch.seconds, None, error)
+
+
+def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> str | None:
+    """Run a notebook through papermill and write the executed copy; return its error in one line, if any."""
+    import logging
+
+    import papermill
+    from nbclient.exceptions import DeadKernelError
+    from papermill.exceptions import PapermillExecutionError
+
+    os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else the kernel warns about its debugger
+    logging.getLogger("papermill").setLevel(logging.ERROR)
+    temporary = target.with_suffix(".running.ipynb")
+    error = None
+    try:
+        papermill.execute_notebook(
+            notebook, temporary, parameters=dict(parameters), kernel_name="python3", progress_bar=False,
+            request_save_on_cell_execute=False, autosave_cell_every=0, iopub_timeout=IOPUB_TIMEOUT,
+            raise_on_iopub_timeout=False, start_timeout=180,
+        )  # fmt: skip
+    except PapermillExecutionError as problem:
+        error = f"cell {problem.exec_count}: {problem.ename}: {problem.evalue}"
+    except DeadKernelError:
+        error = "the kernel died, most often for want of memory"
+    if temporary.exists():
+        temporary.replace(target)
+    return error
+
+
+def store(done: Play) -> Path:
+    """Copy an executed notebook back to the notebooks folder, without what differs from run to run.
+
+    Removed are papermill's and Jupyter's times and the injected cell; the cost line between the markers
+    `<!-- cost -->` is filled with the measured time and memory.
+
+    Raises:
+        NeoaiError: the run failed, or parameters were injected (the stored notebook must show the defaults).
+    """
+    import nbformat
+
+    if done.results is None:
+        raise NeoaiError(f"{done.task} failed, so it is not stored: {done.error}")
+    book = nbformat.read(done.notebook, as_version=4)
+    if any("injected-parameters" in cell.metadata.get("tags", []) for cell in book.cells):
+        raise NeoaiError(f"{done.task} ran with other parameters than its defaults, so it is not stored.")
+    book.metadata = nbformat.NotebookNode(
+        kernelspec={"display_name": "Python 3", "language": "python", "name": "python3"},
+        language_info={"name": "python"},
+    )
+    cost = _cost(done)
+    for number, cell in enumerate(book.cells):
+        cell.id = f"cell-{number:02d}"
+        tags = [t for t in cell.metadata.get("tags", []) if t in ("parameters",)]
+        cell.metadata = nbformat.NotebookNode({"tags": tags} if tags else {})
+        cell.source = update_section(cell.source, "cost", cost)
+    target = find_notebook(done.task)
+    with storage.atomic_path(target) as temporary:
+        nbformat.write(book, temporary)
+    return target
+
+
+def _cost(done: Play) -> str:
+    memory = (done.results or {}).get("peak_memory_mb")
+    text = f"⏱ about {max(1, round(done.seconds / 60))} min on {os.cpu_count()} CPU cores"
+    return text + (f" · 💾 {memory / 1024:.1f} GB of memory" if memory else "") + " (measured by the last stored run)"
+
+
+def update_section(text: str, name: str, content: str) -> str:
+    """Replace what stands between `<!-- name -->` and `<!-- /name -->`; without the markers nothing changes."""
+    pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(\n?<!-- /{re.escape(name)} -->)", re.DOTALL)
+    return pattern.sub(lambda m: f"{m[1]}{content}\n{m[2].lstrip()}", text)
+
+
+def scores_markdown(done: Iterable[Play]) -> str:
+    """Return the README's score table of the plays that succeeded, as Markdown."""
+    head = "| task | metric | baseline | published | **ours** | ceiling | recovered | seconds | memory |"
+    lines = [head, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
+    for item in done:
+        if item.results is None:
+            continue
+        facts, found = competitions.find(item.task), item.results
+        sign = "↑" if facts.higher_is_better else "↓"
+        link = f"[{facts.number} · {facts.title}](notebooks/{item.task}.ipynb)"
+        memory = found["peak_memory_mb"]
+        lines.append(
+            f"| {link} | {facts.metric} {sign} | {number(found['baseline'])} | {number(found['published'])} "
+            f"| **{number(found['ours'])}** | {number(found['ceiling'])} | {share(found['recovered'])} "
+            f"| {item.seconds:.0f} | {f'{memory / 1024:.1f} GB' if memory else '–'} |"
+        )
+    return "\n".join(lines)
+
+
+def number(value: float | None) -> str:
+    """Show a score with three decimals, an unknown one as a dash."""
+    return "–" if value is None else f"{value:.3f}"
+
+
+def share(value: float | None) -> str:
+    """Show a share as per cent, an unknown one as a dash."""
+    return "–" if value is None else f"{value:.0%}"
+
+
+def copy_to(folder: Path, target: Path) -> None:
+    """Copy a folder to a new place that must not exist yet or be empty.
+
+    Raises:
+        NeoaiError: the target holds files already.
+    """
+    if target.is_dir() and any(target.iterdir()):
+        raise NeoaiError(f"{target} is not empty; choose a new folder.")
+    storage.make_folder(target.parent)
+    if target.is_dir():
+        target.rmdir()
+    with storage.atomic_folder(target) as temporary:
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
