@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neoai_utils import competitions, headless, workspace
-from neoai_utils.errors import NeoaiError, ParameterError
+from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.headless import Play, number, share
 
 __all__ = ["app", "main"]
@@ -39,10 +39,12 @@ def run(
     ] = False,
 ) -> None:
     """Play notebooks, one line each, then show the table of scores."""
-    chosen = [competitions.find(task).task for task in tasks] if tasks else headless.available()
-    for task in chosen:
-        headless.find_notebook(task)
     given = dict(_parse(text) for text in parameter or [])
+    chosen = [competitions.find(task).task for task in tasks] if tasks else headless.available()
+    if not chosen:
+        raise DataError("no notebooks here: run this in the folder that holds notebooks/.")
+    for task in chosen:
+        headless.find_notebook(task)  # a missing one is told before the first is played
     plays = [_play_one(task, outputs, given) for task in chosen]
     if any(p.results for p in plays):
         screen.print(_table(plays))
@@ -87,7 +89,8 @@ def _join_parameters(words: list[str]) -> list[str]:
         joined.append(word)
         if word in ("-p", "--parameter"):
             name = next(rest, "")
-            joined.append(name if "=" in name else f"{name}={next(rest, '')}")
+            value = None if "=" in name else next(rest, None)
+            joined.append(name if value is None else f"{name}={value}")
     return joined
 
 

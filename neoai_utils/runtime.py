@@ -113,7 +113,7 @@ class Stopwatch:
 
 @contextmanager
 def stopwatch() -> Iterator[Stopwatch]:
-    """Time a block of code: `with stopwatch() as watch: ...`, then read `watch.seconds`."""
+    """Measure a block of code, as in `with stopwatch() as watch: ...`; then read `watch.seconds`."""
     watch = Stopwatch()
     try:
         yield watch

@@ -89,7 +89,9 @@ def _checked_column(column: pd.Series, kind: Kind, path: Path, *, gaps: bool) ->
         wrong |= (numbers % 1 != 0) & ~empty
     if wrong.any():
         row = int(wrong.to_numpy().argmax())
-        raise DataError(f"{where} must hold {_WORDS[kind]}; data row {row + 1} holds {column.iloc[row]!r}.")
+        held = column.iloc[row]
+        shown = repr(held) if isinstance(held, str) else str(held)
+        raise DataError(f"{where} must hold {_WORDS[kind]}; data row {row + 1} holds {shown}.")
     return numbers.astype("int64") if kind == "integer" and not empty.any() else numbers
 
 

@@ -1,0 +1,89 @@
+"""What several test modules share: a made-up competition that the workspace can open."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from neoai_utils import tables, workspace
+
+
+@dataclass(frozen=True)
+class FakeRecipe:
+    seed: int = 0
+    version: int = 1
+
+
+class FakeTask:
+    """A competition in which the answer to id i is i * (seed + 1); counts how often its miniature is built."""
+
+    def __init__(self) -> None:
+        self.builds = 0
+        self.files = SimpleNamespace(
+            REQUIRED=("test.csv",),
+            check_submission=self.check_submission,
+            parse_submission=lambda path: tables.read_csv(path, {"id": "integer", "target": "number"}),
+            grade=self.grade,
+        )
+        self.miniature = SimpleNamespace(Recipe=FakeRecipe, build=self.build)
+
+    def build(self, recipe: FakeRecipe, data_dir: Path, answers_dir: Path) -> dict[str, float]:
+        self.builds += 1
+        frame = pd.DataFrame({"id": range(10)})
+        frame.to_csv(data_dir / "test.csv", index=False)
+        (answers_dir / "answers.json").write_text(json.dumps([i * (recipe.seed + 1.0) for i in range(10)]))
+        return {"ceiling": 1.0}
+
+    def check_submission(self, frame: pd.DataFrame, data_dir: Path) -> None:
+        ids = tables.read_csv(data_dir / "test.csv", {"id": "integer"})["id"]
+        tables.check_rows(frame, ("id", "target"), ids)
+
+    def grade(self, frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
+        answers = json.loads((answers_dir / "answers.json").read_text())
+        right = frame.sort_values("id")["target"].to_numpy() == answers
+        return {"accuracy": float(right.mean()), "wrong": float((~right).sum())}
+
+    def room(self, competition: object, module: str) -> SimpleNamespace:
+        return self.files if module == "files" else self.miniature
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the test a cache folder of its own and no Kaggle mount."""
+    folder = tmp_path / "cache"
+    monkeypatch.setenv("NEOAI_CACHE", str(folder))
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path / "kaggle-input"))
+    return folder
+
+
+@pytest.fixture
+def fake_task(cache: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTask:
+    """Replace every task's rooms by the made-up competition."""
+    task = FakeTask()
+    monkeypatch.setattr(workspace, "_room", task.room)
+    return task
+
+
+@pytest.fixture
+def read_only_folder() -> Iterator[Path]:
+    """Give a folder that nobody may write to; as root, the test runs as the user `nobody` meanwhile."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o555)
+        root = os.geteuid() == 0
+        if root:
+            os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            if root:
+                os.seteuid(0)
+            folder.chmod(0o755)

@@ -1,0 +1,108 @@
+"""Every notebook is executed as a user would: whole, with a wrong parameter, and without the answers."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from neoai_utils import headless, storage
+from neoai_utils.competitions import COMPETITIONS
+from neoai_utils.workspace import miniature_folder
+
+TASKS = headless.available()
+PAPERMILL = [sys.executable, "-m", "papermill"]
+
+
+@pytest.fixture(scope="module", params=TASKS)
+def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> headless.Play:
+    """Play a notebook once for all tests of this module."""
+    done = headless.play(request.param, tmp_path_factory.mktemp("outputs"))
+    assert done.error is None, done.error
+    return done
+
+
+@pytest.mark.story
+def test_ours_beats_published_beats_baseline(played: headless.Play) -> None:
+    found = played.results
+    assert found is not None
+    sign = 1 if found["higher_is_better"] else -1
+    steps = [sign * found[name] for name in ("baseline", "published", "ours", "ceiling")]
+    assert steps == sorted(steps)
+    assert len(set(steps)) == 4
+    assert found["data"] == "miniature"
+    assert len(found["rows"]) >= 10
+    assert found["submission_sha256"] == storage.sha256_of(played.folder / "submission.csv")
+
+
+@pytest.mark.story
+def test_the_submission_needs_no_answers(played: headless.Play, tmp_path: Path) -> None:
+    """Played on the bare competition files in another folder, the notebook writes the same bytes."""
+    shutil.copytree(miniature_folder(played.task) / "data", tmp_path / "files")
+    again = headless.play(played.task, tmp_path / "outputs", {"data_dir": str(tmp_path / "files")})
+    assert again.error is None, again.error
+    assert again.results is not None
+    assert (again.results["data"], again.results["ours"]) == ("competition", None)
+    assert again.results["submission_sha256"] == (played.results or {})["submission_sha256"]
+
+
+@pytest.mark.story
+def test_the_executed_notebook_is_small(played: headless.Play) -> None:
+    text = sum(
+        len(str(value))
+        for cell in nbformat.read(played.notebook, as_version=4).cells
+        for output in cell.get("outputs", [])
+        for kind, value in {**output.get("data", {}), "stream": output.get("text", "")}.items()
+        if not kind.startswith("image/")
+    )
+    assert text < 200_000
+
+
+def papermill(folder: Path, *words: str) -> subprocess.CompletedProcess:
+    environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+    return subprocess.run(
+        [*PAPERMILL, *words], cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("parameter", "value", "message"),
+    [
+        ("sede", "7", "unknown parameter 'sede': did you mean seed?"),
+        ("seed", "high", "seed must be a whole number (int), got 'high'"),
+        ("data_dir", "absent-folder", "absent-folder does not exist"),
+    ],
+)
+def test_wrong_parameters_fail_at_once(task: str, parameter: str, value: str, message: str, tmp_path: Path) -> None:
+    """The bare papermill command, from another folder, stops with the remedy and writes no output."""
+    notebook = headless.find_notebook(task).resolve()
+    done = papermill(tmp_path, str(notebook), "out.ipynb", "-p", parameter, value)
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert not list(tmp_path.rglob("submission.csv"))
+
+
+def test_task7_suggests_threshold(tmp_path: Path) -> None:
+    if "task7" not in TASKS:
+        pytest.skip("task 7 has no notebook here")
+    notebook = str(headless.find_notebook("task7").resolve())
+    assert "did you mean threshold?" in papermill(tmp_path, notebook, "o.ipynb", "-p", "treshold", "0.4").stderr
+    assert "threshold must be a number" in papermill(tmp_path, notebook, "o.ipynb", "-p", "threshold", "high").stderr
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_help_reads_as_a_manual(task: str, tmp_path: Path) -> None:
+    done = papermill(tmp_path, "--help-notebook", str(headless.find_notebook(task).resolve()))
+    assert done.returncode == 0
+    assert "seed: int (default 42)" in done.stdout
+    assert "data_dir: str" in done.stdout
+
+
+def test_every_notebook_belongs_to_a_competition() -> None:
+    assert set(TASKS) <= set(COMPETITIONS)

@@ -1,0 +1,116 @@
+"""The stored notebooks as data: clean, small, executed in order, and made of cells a reader can hold in mind."""
+
+from __future__ import annotations
+
+import ast
+import re
+import statistics
+from pathlib import Path
+
+import nbformat
+import pytest
+from papermill.inspection import _infer_parameters
+from papermill.iorw import load_notebook_node
+
+from neoai_utils.competitions import COMPETITIONS
+
+FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
+BOOKS = sorted(FOLDER.glob("*.ipynb"))
+ABSOLUTE = re.compile(r"(?<![\w.:/])(/(?:home|root|tmp|Users|mnt|opt|work)/\S+|[A-Z]:\\\S+)")
+NOISE = re.compile(r"0x[0-9a-f]{8,}|\bit/s\b|\bs/it\b|\d{4}-\d\d-\d\d \d\d:\d\d")
+
+
+@pytest.fixture(params=BOOKS, ids=lambda path: path.stem)
+def book(request: pytest.FixtureRequest) -> nbformat.NotebookNode:
+    found = nbformat.read(request.param, as_version=4)
+    nbformat.validate(found)
+    found.metadata["name"] = request.param.stem
+    return found
+
+
+def cells(book: nbformat.NotebookNode, kind: str) -> list:
+    return [cell for cell in book.cells if cell.cell_type == kind and cell.source.strip()]
+
+
+def outputs(book: nbformat.NotebookNode) -> list:
+    return [output for cell in cells(book, "code") for output in cell.outputs]
+
+
+def lines(cell) -> int:
+    return sum(bool(line.strip()) for line in cell.source.splitlines())
+
+
+def test_there_is_a_notebook_and_each_is_a_task() -> None:
+    assert BOOKS
+    assert {path.stem for path in BOOKS} <= set(COMPETITIONS)
+
+
+def test_cells_are_short_and_prose_is_not(book) -> None:
+    sizes = sorted(lines(cell) for cell in cells(book, "code"))
+    words = sum(len(cell.source.split()) for cell in cells(book, "markdown"))
+    assert statistics.median(sizes) <= 6
+    assert sizes[int(0.9 * (len(sizes) - 1))] <= 15
+    assert sizes[-1] <= 40
+    assert len(cells(book, "markdown")) >= len(sizes)
+    assert words >= 50 * len(sizes)
+
+
+def test_executed_in_order_without_errors_or_warnings(book) -> None:
+    code = cells(book, "code")
+    assert [cell.execution_count for cell in code] == list(range(1, len(code) + 1))
+    assert not [o for o in outputs(book) if o.output_type == "error" or o.get("name") == "stderr"]
+
+
+def test_outputs_are_small_and_the_same_everywhere(book) -> None:
+    plain, figures = 0, 0
+    for output in outputs(book):
+        for kind, value in {**output.get("data", {}), "stream": output.get("text", "")}.items():
+            if kind.startswith("image/"):
+                figures += len(value)
+            else:
+                plain += len(str(value))
+                assert not NOISE.search(str(value)), value
+                assert not ABSOLUTE.search(str(value)), value
+    assert plain < 200_000
+    assert figures < 2_500_000
+
+
+def test_code_is_a_story_not_a_library(book) -> None:
+    source = "\n".join(cell.source for cell in cells(book, "code"))
+    assert not re.search(r"^\s*class \w", source, re.MULTILINE)
+    assert len(re.findall(r"^def \w", source, re.MULTILINE)) <= 3
+    assert not ABSOLUTE.search(source.replace("/kaggle/", ""))
+    assert not re.search(r"^\s*[!%]\s*pip|trust_remote_code\s*=\s*True", source, re.MULTILINE)
+
+
+def test_every_parameter_is_typed_and_explained(book) -> None:
+    found = _infer_parameters(book)
+    names = [p.name for p in found]
+    assert names[:4] == ["data_dir", "out_dir", "seed", "miniature_seed"]
+    for parameter in found:
+        assert parameter.inferred_type_name in ("int", "float", "str", "bool"), parameter
+        assert len(parameter.help) >= 10, parameter
+    tagged = next(c for c in book.cells if "parameters" in c.metadata.get("tags", []))
+    declared = [node.target.id for node in ast.parse(tagged.source).body if isinstance(node, ast.AnnAssign)]
+    assert names == declared  # papermill reads one parameter a line; a longer one would be lost in silence
+
+
+def test_the_guard_follows_the_parameters(book) -> None:
+    code = cells(book, "code")
+    place = next(i for i, c in enumerate(code) if "parameters" in c.metadata.get("tags", []))
+    assert place == 0
+    assert "parameters.check(globals()" in code[1].source
+
+
+def test_the_title_carries_badges_and_cost(book) -> None:
+    title = book.cells[0].source
+    assert title.startswith("# ")
+    assert f"{book.metadata['name']}.ipynb" in title
+    assert "kaggle.com/kernels/welcome" in title
+    assert "colab.research.google.com" in title
+    assert re.search(r"<!-- cost -->\n.+min.+\n<!-- /cost -->", title)
+
+
+def test_papermill_can_read_it() -> None:
+    for path in BOOKS:
+        assert load_notebook_node(str(path)).metadata.kernelspec.name == "python3"

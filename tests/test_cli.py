@@ -1,0 +1,89 @@
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from neoai_utils import cli, headless
+from neoai_utils.headless import Play
+
+GOOD = {
+    "baseline": 0.1, "published": 0.5, "ours": 0.75, "ceiling": 0.9, "recovered": 0.8125,
+    "peak_memory_mb": None, "metric": "accuracy",
+}  # fmt: skip
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["neoai", *words])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return stopped.value.code or 0
+
+
+@pytest.fixture
+def played(monkeypatch: pytest.MonkeyPatch) -> list:
+    """Replace papermill by a list of what would be played; task7 fails."""
+    calls: list = []
+
+    def play(task: str, outputs: Path, parameters: dict) -> Play:
+        calls.append((task, outputs, parameters))
+        error = "cell 3: ValueError: bad" if task == "task7" else None
+        return Play(task, outputs / task, 1.0, None if error else GOOD, error)
+
+    monkeypatch.setattr(headless, "play", play)
+    monkeypatch.setattr(headless, "available", lambda: ["task5", "task7"])
+    monkeypatch.setattr(headless, "find_notebook", lambda task: Path(f"{task}.ipynb"))
+    return calls
+
+
+def test_one_line_per_notebook_and_a_table(monkeypatch, capsys, played) -> None:
+    assert run(monkeypatch, "run", "5") == 0
+    said = capsys.readouterr().out
+    assert "accuracy 0.750" in said
+    assert "81%" in said
+    assert played == [("task5", Path("outputs"), {})]
+
+
+def test_one_failure_does_not_stop_the_rest(monkeypatch, capsys, played) -> None:
+    assert run(monkeypatch, "run", "7", "5") == 1
+    said = capsys.readouterr().out
+    assert "failed: cell 3: ValueError: bad" in said
+    assert "accuracy 0.750" in said
+
+
+def test_without_a_number_all_are_played(monkeypatch, played) -> None:
+    run(monkeypatch, "run")
+    assert [task for task, *_ in played] == ["task5", "task7"]
+
+
+def test_parameters_are_written_as_for_papermill(monkeypatch, played) -> None:
+    run(monkeypatch, "run", "5", "-p", "threshold", "0.4", "--parameter", "mode=fast", "-p", "flip", "True")
+    assert played[0][2] == {"threshold": 0.4, "mode": "fast", "flip": True}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["run", "9"], "unknown task '9'"),
+        (["run", "5", "-p", "threshold"], "write -p NAME VALUE"),
+        (["score", "task55", "x.csv"], "did you mean task5"),
+    ],
+)
+def test_errors_are_one_line(monkeypatch, capsys, words, message) -> None:
+    assert run(monkeypatch, *words) == 1
+    said = capsys.readouterr().err
+    assert said.startswith("neoai: ")
+    assert message in said
+    assert "Traceback" not in said
+
+
+def test_miniature_and_score_work_together(monkeypatch, capsys, fake_task, tmp_path: Path) -> None:
+    assert run(monkeypatch, "miniature", "5", str(tmp_path / "mini")) == 0
+    assert (tmp_path / "mini/data/test.csv").is_file()
+    assert (tmp_path / "mini/answers/answers.json").is_file()
+    pd.DataFrame({"id": range(10), "target": [0.0] * 10}).to_csv(tmp_path / "s.csv", index=False)
+    assert run(monkeypatch, "score", "5", str(tmp_path / "s.csv")) == 0
+    assert "accuracy             0.1000" in capsys.readouterr().out
+    assert run(monkeypatch, "miniature", "5", str(tmp_path / "mini")) == 1
+    assert "is not empty" in capsys.readouterr().err
+    assert run(monkeypatch, "score", "5", str(tmp_path / "absent.csv")) == 1

@@ -1,0 +1,121 @@
+"""papermill runs of small notebooks made by the tests."""
+
+import json
+import threading
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from neoai_utils import headless
+from neoai_utils.errors import DataError, NeoaiError, UnknownTaskError
+from neoai_utils.headless import Play, play, scores_markdown, store, update_section
+
+RESULTS = {
+    "baseline": 0.1, "published": 0.5, "ours": 0.75, "ceiling": 0.9, "recovered": 0.8125,
+    "peak_memory_mb": 512.0, "metric": "accuracy",
+}  # fmt: skip
+WRITE = f"""import json, pathlib
+folder = pathlib.Path(out_dir or "outputs/task5")
+(folder / "results.json").write_text(json.dumps({RESULTS!r}))
+"""
+
+
+def book(*code: str) -> nbformat.NotebookNode:
+    title = new_markdown_cell("# Title\n<!-- cost -->\n<!-- /cost -->")
+    parameters = new_code_cell('out_dir: str = ""\nn: int = 1', metadata={"tags": ["parameters"]})
+    kernel = {"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}
+    return new_notebook(cells=[title, parameters, *map(new_code_cell, code)], metadata=kernel)
+
+
+@pytest.fixture
+def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a folder with notebooks/."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "notebooks").mkdir()
+    return tmp_path / "notebooks"
+
+
+def test_a_play_collects_results_and_can_be_stored(shelf: Path) -> None:
+    nbformat.write(book("print(n)", WRITE), shelf / "task5.ipynb")
+    assert headless.available() == ["task5"]
+    done = play("5")
+    assert (done.error, done.results["ours"]) == (None, 0.75)
+    store(done)
+    stored = nbformat.read(shelf / "task5.ipynb", as_version=4)
+    assert "512" not in stored.cells[0].source
+    assert "0.5 GB of memory" in stored.cells[0].source
+    assert [c.execution_count for c in stored.cells if c.cell_type == "code"] == [1, 2, 3]
+    assert "papermill" not in json.dumps(stored)
+    store(play("5"))  # storing is idempotent
+    assert nbformat.read(shelf / "task5.ipynb", as_version=4).cells[1:] == stored.cells[1:]
+
+
+def test_parameters_and_output_folder_reach_the_notebook(shelf: Path, tmp_path: Path) -> None:
+    nbformat.write(book("print('n is', n)", WRITE), shelf / "task5.ipynb")
+    done = play("task5", tmp_path / "elsewhere", {"n": 5})
+    assert done.results is not None
+    assert "n is 5" in done.notebook.read_text()
+    with pytest.raises(NeoaiError, match="other parameters"):
+        store(done)
+
+
+def test_a_failing_notebook_is_told_not_raised(shelf: Path) -> None:
+    nbformat.write(book(WRITE, "1 / 0"), shelf / "task5.ipynb")
+    done = play("task5")
+    assert done.results is None
+    assert "ZeroDivisionError: division by zero" in done.error
+    assert "ZeroDivisionError" in done.notebook.read_text()
+    with pytest.raises(NeoaiError, match="failed"):
+        store(done)
+
+
+def test_a_dead_kernel_is_told(shelf: Path) -> None:
+    nbformat.write(book("import os, signal; os.kill(os.getpid(), signal.SIGKILL)"), shelf / "task5.ipynb")
+    assert "kernel died" in play("task5").error
+
+
+def test_old_results_never_pass_for_new_ones(shelf: Path) -> None:
+    nbformat.write(book(WRITE), shelf / "task5.ipynb")
+    play("task5")
+    nbformat.write(book("1 / 0"), shelf / "task5.ipynb")
+    done = play("task5")
+    assert done.results is None
+    assert not (done.folder / "results.json").exists()
+
+
+def test_three_floods_at_once_pass(shelf: Path, tmp_path: Path) -> None:
+    flood = "import sys\nfor i in range(5000): print('line', i, file=sys.stderr)"
+    nbformat.write(book(flood, flood, WRITE), shelf / "task5.ipynb")
+    done: list[Play] = []
+    runs = [threading.Thread(target=lambda k=k: done.append(play("task5", tmp_path / str(k)))) for k in range(3)]
+    for run in runs:
+        run.start()
+    for run in runs:
+        run.join()
+    assert [d.error for d in done] == [None] * 3
+
+
+def test_missing_and_unknown_notebooks(shelf: Path) -> None:
+    with pytest.raises(DataError, match="task5.ipynb does not exist; notebooks found: none"):
+        play("task5")
+    with pytest.raises(UnknownTaskError):
+        play("task55")
+
+
+def test_sections_change_only_between_their_markers() -> None:
+    text = "a\n<!-- x -->\nold\n<!-- /x -->\nb"
+    new = update_section(text, "x", "1\n2")
+    assert new == "a\n<!-- x -->\n1\n2\n<!-- /x -->\nb"
+    assert update_section(new, "x", "1\n2") == new
+    assert update_section("<!-- x -->\n<!-- /x -->", "x", "1") == "<!-- x -->\n1\n<!-- /x -->"
+    assert update_section(text, "y", "1") == text
+
+
+def test_the_score_table_of_the_readme() -> None:
+    rows = scores_markdown(
+        [Play("task5", Path("o"), 61.4, RESULTS), Play("task7", Path("o"), 1.0, None, "boom")]
+    ).splitlines()
+    assert len(rows) == 3
+    assert "| 0.100 | 0.500 | **0.750** | 0.900 | 81% | 61 | 0.5 GB |" in rows[2]

@@ -1,0 +1,89 @@
+import random
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from neoai_utils import runtime
+
+
+def test_the_picked_device_computes() -> None:
+    device = runtime.pick_device()
+    assert torch.ones(2, device=device).sum().item() == 2
+
+
+def test_a_gpu_that_fails_its_first_operation_is_not_used(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    real_ones = torch.ones
+
+    def ones(*shape, device=None):
+        if str(device) == "cuda":
+            raise RuntimeError("CUDA error: no kernel image is available for execution on the device\nmore")
+        return real_ones(*shape)
+
+    monkeypatch.setattr(torch, "ones", ones)
+    assert runtime.pick_device().type == "cpu"
+    said = capsys.readouterr().out
+    assert "no kernel image" in said
+    assert "choose a T4" in said
+
+
+def test_a_gpu_that_computes_nonsense_is_not_used(monkeypatch) -> None:
+    monkeypatch.setattr(torch, "ones", lambda *shape, device=None: torch.zeros(*shape))
+    assert runtime._device_problem(torch.device("cpu")) == "a matrix product came out wrong"
+
+
+def draws() -> tuple:
+    return random.random(), float(np.random.rand()), float(torch.rand(1))
+
+
+def test_one_seed_seeds_everything() -> None:
+    runtime.seed_everything(3)
+    first = draws()
+    runtime.seed_everything(3)
+    assert draws() == first
+    runtime.seed_everything(4)
+    assert draws() != first
+
+
+def test_progress_is_silent_without_a_terminal(capsys) -> None:
+    assert list(runtime.progress([1, 2, 3], "counting")) == [1, 2, 3]
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_draws_a_bar_for_a_person(monkeypatch, capsys) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert list(runtime.progress(range(3), "counting")) == [0, 1, 2]
+    assert "counting" in capsys.readouterr().err
+
+
+def test_a_stopped_watch_stands_still() -> None:
+    with runtime.stopwatch() as watch:
+        assert watch.seconds >= 0
+    assert watch.seconds == watch.seconds
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such counter")
+def test_peak_memory_grows_with_an_array() -> None:
+    before = runtime.peak_memory_mb()
+    block = np.ones(60 * 2**17)  # 60 MB
+    assert runtime.peak_memory_mb() >= before
+    assert runtime.peak_memory_mb() >= block.nbytes / 2**20
+
+
+@pytest.mark.parametrize(
+    ("variable", "name"), [("KAGGLE_KERNEL_RUN_TYPE", "kaggle"), ("COLAB_RELEASE_TAG", "colab"), ("OTHER", "local")]
+)
+def test_hosts_are_told_apart(monkeypatch, variable: str, name: str) -> None:
+    for known in ("KAGGLE_KERNEL_RUN_TYPE", "COLAB_RELEASE_TAG"):
+        monkeypatch.delenv(known, raising=False)
+    monkeypatch.setenv(variable, "x")
+    assert runtime.host() == name
+
+
+def test_versions_of_what_is_there() -> None:
+    found = runtime.versions("numpy", "no-such-package")
+    assert found["numpy"] == np.__version__
+    assert "no-such-package" not in found

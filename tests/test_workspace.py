@@ -1,0 +1,184 @@
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from neoai_utils import storage, workspace
+from neoai_utils.errors import DataError, NeoaiError, SubmissionError, UnknownTaskError
+from neoai_utils.workspace import build_miniature, miniature_folder, open_workspace
+
+
+def right(factor: float = 1.0) -> pd.DataFrame:
+    return pd.DataFrame({"id": range(10), "target": [i * factor for i in range(10)]})
+
+
+def test_without_files_the_miniature_is_built_once(fake_task, tmp_path: Path) -> None:
+    first = open_workspace("task5", out_dir=tmp_path / "out")
+    second = open_workspace("task5", out_dir=tmp_path / "out")
+    assert (first.data, first.ceiling) == ("miniature", 1.0)
+    assert first.data_dir == second.data_dir
+    assert fake_task.builds == 1
+    assert first.score(right()) == 1.0
+
+
+def test_each_seed_has_its_own_miniature(fake_task, tmp_path: Path) -> None:
+    assert miniature_folder("task5", 0) != miniature_folder("task5", 1)
+    assert open_workspace("task5", out_dir=tmp_path, miniature_seed=1).score(right(2.0)) == 1.0
+
+
+def test_a_changed_recipe_is_another_miniature(fake_task) -> None:
+    before = miniature_folder("task5")
+    old = fake_task.miniature.Recipe
+    fake_task.miniature.Recipe = lambda seed: old(seed=seed, version=2)
+    assert miniature_folder("task5") != before
+
+
+@pytest.mark.parametrize("where", ["data/test.csv", "answers/answers.json"])
+def test_a_damaged_miniature_is_built_again(fake_task, tmp_path: Path, capsys, where: str) -> None:
+    folder = build_miniature("task5")
+    (folder / where).write_text("garbage")
+    assert open_workspace("task5", out_dir=tmp_path).score(right()) == 1.0
+    assert fake_task.builds == 2
+    assert "damaged and is built again" in capsys.readouterr().out
+
+
+def test_a_build_that_fails_leaves_nothing(fake_task) -> None:
+    def dies_midway(recipe, data_dir: Path, answers_dir: Path) -> None:
+        (data_dir / "test.csv").write_text("id\n1\n")
+        raise MemoryError
+
+    good = fake_task.miniature.build
+    fake_task.miniature.build = dies_midway
+    with pytest.raises(MemoryError):
+        build_miniature("task5")
+    assert not miniature_folder("task5").exists()
+    fake_task.miniature.build = good
+    assert build_miniature("task5").is_dir()
+
+
+def test_given_files_are_the_competition(fake_task, tmp_path: Path) -> None:
+    right().drop(columns="target").to_csv(tmp_path / "test.csv", index=False)
+    opened = open_workspace("task5", tmp_path, tmp_path / "out")
+    assert (opened.data, opened.ceiling, fake_task.builds) == ("competition", None, 0)
+    assert opened.grade(right()) is None
+
+
+@pytest.mark.parametrize("mount", ["neoai-2025-broken-bert", "competitions/neoai-2025-broken-bert"])
+def test_mounted_files_are_found(fake_task, tmp_path: Path, mount: str) -> None:
+    folder = tmp_path / "kaggle-input" / mount
+    folder.mkdir(parents=True)
+    right().to_csv(folder / "test.csv", index=False)
+    assert open_workspace("task5", out_dir=tmp_path / "out").data_dir == folder
+
+
+def test_a_folder_without_the_files_is_refused(fake_task, tmp_path: Path) -> None:
+    (tmp_path / "train.csv").write_text("")
+    with pytest.raises(DataError, match="has no test.csv; found there: train.csv"):
+        open_workspace("task5", tmp_path, tmp_path)
+    with pytest.raises(DataError, match="does not exist"):
+        open_workspace("task5", tmp_path / "absent", tmp_path)
+
+
+def test_unknown_and_future_tasks(cache: Path, tmp_path: Path) -> None:
+    with pytest.raises(UnknownTaskError, match="did you mean task5"):
+        open_workspace("taks5", out_dir=tmp_path)
+
+
+def test_submit_writes_both_files(fake_task, tmp_path: Path, capsys) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path / "out", seed=7)
+    opened.ladder.add("zeros", score=0.1, role="baseline")
+    opened.ladder.add("recipe", role="published", score=0.4)
+    opened.ladder.add("stack", role="ours", seconds=2.0, validation=0.9)
+    row = opened.submit(right())
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert (row.name, row.score, row.validation, row.extra) == ("stack", 1.0, 0.9, {"wrong": 0.0})
+    assert (results["baseline"], results["published"], results["ours"], results["ceiling"]) == (0.1, 0.4, 1.0, 1.0)
+    assert results["recovered"] == pytest.approx(1.0)
+    assert results["seed"] == 7
+    assert [r["name"] for r in results["rows"]] == ["zeros", "recipe", "stack"]
+    assert results["submission_sha256"] == storage.sha256_of(tmp_path / "out/submission.csv")
+    assert "10 rows; accuracy 1.000, wrong 0.000; 100% of the headroom" in capsys.readouterr().out
+    table = opened.summary()
+    assert table.loc["published", "recovered"] == pytest.approx(1 / 3, abs=1e-3)
+
+
+def test_submit_without_answers_says_so(fake_task, tmp_path: Path, capsys) -> None:
+    right().drop(columns="target").to_csv(tmp_path / "test.csv", index=False)
+    opened = open_workspace("task5", tmp_path, tmp_path / "out")
+    opened.submit(right())
+    results = json.loads((tmp_path / "out/results.json").read_text())
+    assert (results["ours"], results["recovered"], results["data"]) == (None, None, "competition")
+    assert "answers are not known" in capsys.readouterr().out
+
+
+def test_a_wrong_submission_writes_nothing(fake_task, tmp_path: Path) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path / "out")
+    with pytest.raises(SubmissionError, match="misses id 9"):
+        opened.submit(right().head(9))
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_an_output_folder_that_cannot_be_made_is_named(fake_task, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(NeoaiError, match="cannot create the folder"):
+        open_workspace("task5", out_dir=tmp_path / "file" / "out")
+    assert fake_task.builds == 0
+
+
+def test_a_read_only_cache_names_the_remedy(fake_task, monkeypatch, tmp_path: Path, read_only_folder: Path) -> None:
+    monkeypatch.setenv("NEOAI_CACHE", str(read_only_folder))
+    with pytest.raises(NeoaiError, match="NEOAI_CACHE"):
+        build_miniature("task5")
+
+
+SLOW_BUILDER = """
+import sys, time
+sys.path.insert(0, {tests!r})
+from conftest import FakeTask
+from neoai_utils import workspace
+task = FakeTask()
+build = task.build
+def slow(*args):
+    time.sleep(0.5)
+    print("built")
+    return build(*args)
+task.miniature.build = slow
+workspace._room = task.room
+print(workspace.build_miniature("task5"))
+"""
+
+
+def test_of_three_processes_one_builds(cache: Path) -> None:
+    code = SLOW_BUILDER.format(tests=str(Path(__file__).parent))
+    started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [process.communicate()[0].split() for process in started]
+    assert sum("built" in words for words in said) == 1
+    assert len({words[-1] for words in said}) == 1
+
+
+def test_a_builder_killed_midway_leaves_no_half_miniature(fake_task, cache: Path) -> None:
+    code = SLOW_BUILDER.format(tests=str(Path(__file__).parent)).replace(
+        "return build(*args)", "build(*args); import os; os.kill(os.getpid(), 9)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=False)
+    assert done.returncode == -9
+    assert not miniature_folder("task5").exists()
+    assert build_miniature("task5") == miniature_folder("task5")
+
+
+def test_grade_file_reads_what_submit_wrote(fake_task, tmp_path: Path) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path)
+    opened.submit(right())
+    grades = workspace.grade_file("task5", tmp_path / "submission.csv", build_miniature("task5"))
+    assert grades["accuracy"] == 1.0
+
+
+def test_answers_do_not_matter_until_grading(fake_task, tmp_path: Path) -> None:
+    folder = build_miniature("task5")
+    alone = tmp_path / "data"
+    shutil.copytree(folder / "data", alone)
+    assert open_workspace("task5", alone, tmp_path / "out").answers_dir is None
