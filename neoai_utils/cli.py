@@ -149,7 +149,8 @@ def _store(plays: list[Play]) -> None:
     if [p.task for p in plays] == headless.available() and readme.is_file():
         text = readme.read_text(encoding="utf-8")
         readme.write_text(headless.update_section(text, "scores", headless.scores_markdown(plays)), encoding="utf-8")
-        screen.print("updated the score table of README.md")
+        headless.draw_overview(plays, Path(".github/overview.png"))
+        screen.print("updated the score table and the picture of README.md")
 
 
 def main() -> None:

@@ -17,8 +17,9 @@ from typing import Any
 
 from neoai_utils import competitions, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError
+from neoai_utils.scores import recovered
 
-__all__ = ["Play", "available", "find_notebook", "play", "scores_markdown", "store", "update_section"]
+__all__ = ["Play", "available", "find_notebook", "draw_overview", "play", "scores_markdown", "store", "update_section"]
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
 _RESULTS = "results.json"
@@ -186,6 +187,21 @@ def scores_markdown(done: Iterable[Play]) -> str:
             f"| {item.seconds:.0f} | {f'{memory / 1024:.1f} GB' if memory else '–'} |"
         )
     return "\n".join(lines)
+
+
+def draw_overview(done: Iterable[Play], target: Path) -> None:
+    """Draw what the published solution and ours recover of each task's headroom into a PNG file."""
+    from neoai_utils import plotting
+
+    shares = {}
+    for item in done:
+        if item.results is not None:
+            base, ceiling = item.results["baseline"], item.results["ceiling"]
+            name = f"{competitions.find(item.task).number} · {competitions.find(item.task).title}"
+            shares[name] = (recovered(item.results["published"], base, ceiling), item.results["recovered"])
+    plotting.use_style()
+    with storage.atomic_path(target) as temporary:
+        plotting.headroom_chart(shares).savefig(temporary, format="png", metadata={"Software": None})
 
 
 def number(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from neoai_utils.scores import Ladder, Row
 
-__all__ = ["COLOURS", "image_grid", "ladder_chart", "use_style"]
+__all__ = ["COLOURS", "headroom_chart", "image_grid", "ladder_chart", "use_style"]
 
 # Okabe and Ito's palette, which people with any form of colour vision can tell apart (jfly.uni-koeln.de/color).
 COLOURS = {
@@ -108,5 +108,31 @@ def image_grid(
         axes.imshow(image, cmap="gray" if image.ndim == 2 else None)
         if titles is not None:
             axes.set_title(titles[index], fontsize=8)
+    plt.close(figure)
+    return figure
+
+
+def headroom_chart(shares: Mapping[str, tuple[float | None, float | None]]) -> Figure:
+    """Draw the recovered headroom of several tasks: the published solution beside ours.
+
+    Args:
+        shares: task in words -> (published, ours), each with 0 for the organisers' baseline and 1 for the
+            oracle; None where unknown.
+    """
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(7.0, 0.9 + 0.5 * len(shares)))
+    for offset, role, place in ((-0.19, "published", 0), (0.19, "ours", 1)):
+        values = [pair[place] or 0.0 for pair in shares.values()]
+        heights = [index + offset for index in range(len(shares))]
+        bars = axes.barh(heights, values, height=0.36, color=COLOURS[role], label=role)
+        axes.bar_label(bars, fmt="{:.0%}", padding=3, fontsize=8)
+    axes.set_yticks(range(len(shares)), list(shares))
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.axvline(1.0, color=COLOURS["ceiling"], linestyle="--")
+    axes.xaxis.set_major_formatter("{x:.0%}")
+    axes.set_xlabel("share of the way from the organisers' baseline to the oracle")
+    axes.legend(loc="lower right", frameon=False)
     plt.close(figure)
     return figure
