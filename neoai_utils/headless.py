@@ -19,7 +19,7 @@ from neoai_utils import competitions, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError
 from neoai_utils.scores import recovered
 
-__all__ = ["Play", "available", "find_notebook", "draw_overview", "play", "scores_markdown", "store", "update_section"]
+__all__ = ["Play", "available", "draw_overview", "find_notebook", "play", "scores_markdown", "store", "update_section"]
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
 _RESULTS = "results.json"

