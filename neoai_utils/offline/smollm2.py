@@ -48,8 +48,9 @@ def _convert(folder: Path) -> None:
 
     source = fetch("smollm2-135m")
     model = load_strictly(LlamaForCausalLM, source.parent, gguf_file=source.name)
-    # save_pretrained refuses a model whose configuration says it is quantised, though its weights no longer are.
-    del model.config.quantization_config
+    # transformers 5 calls the model quantised, though its weights no longer are, and would not save it.
+    if hasattr(model.config, "quantization_config"):
+        del model.config.quantization_config
     model.config.save_pretrained(folder)
     state = {name: weight.float() for name, weight in model.state_dict().items() if name != "lm_head.weight"}  # tied
     save_file(state, folder / "model.safetensors", metadata={"format": "pt"})

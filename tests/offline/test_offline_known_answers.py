@@ -96,7 +96,7 @@ def test_dinov2_agrees_with_onnx_runtime() -> None:
     with torch.inference_mode():
         output = model(torch.tensor(picture.transpose(2, 0, 1)[None], dtype=torch.float32)).last_hidden_state[0]
     assert output.shape == (257, 384)
-    # The same picture through the ONNX file itself in ONNX Runtime 1.x, output of /backbone/layernorm:
+    # The same picture through the ONNX file itself in ONNX Runtime 1.32, output of /backbone/layernorm:
     # the first eight features of the class token and of patch 119, then mean and deviation of everything.
     first = [1.5518, -0.0940, -0.1813, -1.1079, 2.6334, -1.4049, 1.2867, 3.9719]
     inner = [1.1548, 2.1389, -2.1195, -1.4918, 2.6721, 0.4094, 0.3960, 2.3653]
