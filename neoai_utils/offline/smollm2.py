@@ -28,6 +28,7 @@ def load_smollm2() -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
     Reading the file takes up to a minute, most of it for the vocabulary, so the first use keeps a plain checkpoint
     (538 MB) in the cache, which every later use compares with its checksums. It belongs to the pins of the source,
     the revision of the converter and the major version of transformers: 4.x misreads a `config.json` of 5.x.
+    (The tokenizer of 4.x also puts `<|im_start|>` before a text; `add_special_tokens=False` is the same in both.)
 
     Raises:
         AssetError: the package is out of reach, or `gguf` or `accelerate`, needed once, is not installed.
