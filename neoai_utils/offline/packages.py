@@ -189,10 +189,11 @@ def _growth(process: subprocess.Popen[bytes], folder: Path, megabytes: int) -> I
 
 
 def _last_words(log: Path) -> str:
-    """Return the last lines that pip wrote: its errors if there are any."""
+    """Return why pip gave up: its errors, after the last complaint about the connection if there was one."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     errors = [line for line in lines if line.startswith("ERROR")]
-    return "pip said: " + " | ".join((errors or lines)[-3:])
+    connection = [line for line in lines if "Retrying" in line]
+    return "pip said: " + "\n".join([*connection[-1:], *(errors or lines)[-3:]])
 
 
 def _help(asset: Asset, reason: str) -> str:

@@ -55,9 +55,15 @@ def test_minilm_knows_a_paraphrase() -> None:
     assert abs(other) < 0.1
 
 
-def test_e5_finds_the_translation_of_every_sentence() -> None:
+@pytest.fixture(scope="module")
+def e5() -> tuple[Any, Any]:
+    """Return the model and its tokenizer, decoded once for all tests of this file."""
     fetched("e5-small")
-    model, tokenizer = load_e5_small()
+    return load_e5_small()
+
+
+def test_e5_finds_the_translation_of_every_sentence(e5: tuple[Any, Any]) -> None:
+    model, tokenizer = e5
     english = [
         "Turn on the light in the kitchen.",
         "What is the weather like tomorrow?",
@@ -79,9 +85,8 @@ def test_e5_finds_the_translation_of_every_sentence() -> None:
     assert (russian_rows @ english_rows.T).argmax(1).tolist() == list(range(6))
 
 
-def test_e5_cuts_words_as_xlm_r_does() -> None:
-    fetched("e5-small")
-    _, tokenizer = load_e5_small()
+def test_e5_cuts_words_as_xlm_r_does(e5: tuple[Any, Any]) -> None:
+    _, tokenizer = e5
     assert len(tokenizer) == 250_002
     assert tokenizer.mask_token_id == 250_001
     assert tokenizer("query: Hello world")["input_ids"] == [0, 41, 1294, 12, 35378, 8999, 2]  # as published XLM-R

@@ -116,6 +116,14 @@ def test_without_a_network_the_error_says_what_how_big_and_how_to_get_it(index: 
     assert fetch("toy").is_dir()
 
 
+def test_an_index_that_does_not_answer_is_told_from_one_without_the_package(index: LocalIndex) -> None:
+    index.pin(FILES)
+    index.monkeypatch.delenv("PIP_NO_INDEX")
+    index.monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/simple")  # the discard port: nobody listens
+    with pytest.raises(OutOfReachError, match=r"Retrying .*(refused|[Ff]ailed)"):
+        fetch("toy")
+
+
 def test_without_pip_the_error_says_how_to_get_it(index: LocalIndex) -> None:
     index.pin(FILES)
     index.monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
