@@ -101,6 +101,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         raise NeoaiError(f"cannot write in {target.parent}: {error.strerror or error}.") from error
     try:
         yield temporary
+        temporary.chmod(0o777 & ~_umask())  # mkdtemp gives 0700, which would lock other users out of a shared cache
         try:
             temporary.replace(target)
         except OSError:
@@ -110,6 +111,13 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         raise NeoaiError(f"cannot write {target}: {error.strerror or error}. Nothing was changed.") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _umask() -> int:
+    """Return the process's umask, which can only be read by setting it."""
+    mask = os.umask(0o022)
+    os.umask(mask)
+    return mask
 
 
 def sha256_of(path: Path) -> str:

@@ -44,6 +44,9 @@ def test_atomic_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
         (temporary / "one").write_text("1")
         assert not target.exists()
     assert leftovers(target) == ["one"]
+    ordinary = tmp_path / "ordinary"
+    ordinary.mkdir()
+    assert target.stat().st_mode == ordinary.stat().st_mode  # others may read a shared cache
 
 
 def test_the_first_of_two_builders_wins(tmp_path: Path) -> None:
