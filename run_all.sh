@@ -29,6 +29,10 @@ find_python() {
 prepare_environment() {
   if [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then
     environment=${VIRTUAL_ENV:-$CONDA_PREFIX}
+    if ! is_recent python; then
+      echo "The active environment ($environment) has no Python 3.11 or newer; leave it, then run this again." >&2
+      exit 1
+    fi
     return
   fi
   environment=$PWD/.venv

@@ -1,0 +1,81 @@
+"""run_all.sh on machines that lack something."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="a shell script")
+
+
+def bare_machine(folder: Path, python: str) -> tuple[Path, dict[str, str]]:
+    """Copy the script to a folder whose PATH holds a few tools and a `python3` with the given body."""
+    shutil.copy(ROOT / "run_all.sh", folder)
+    for name in ("requirements.txt", "pyproject.toml"):
+        shutil.copy(ROOT / name, folder)
+    tools = folder / "tools"
+    tools.mkdir()
+    for name in ("bash", "sed", "cat", "cksum", "dirname", "tail", "rm", "mkdir", "flock"):
+        found = shutil.which(name)
+        if found:
+            (tools / name).symlink_to(found)
+    (tools / "python3").write_text(f"#!/usr/bin/env bash\n{python}\n")
+    (tools / "python3").chmod(0o755)
+    (tools / "env").symlink_to(str(shutil.which("env")))
+    return folder / "run_all.sh", {"PATH": str(tools), "HOME": str(folder)}
+
+
+def run(script: Path, environment: dict[str, str], *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([script, *words], env=environment, capture_output=True, text=True, check=False)
+
+
+def test_help_needs_nothing(tmp_path: Path) -> None:
+    done = run(*bare_machine(tmp_path, "exit 1"), "--help")
+    assert done.returncode == 0
+    assert "every notebook" in done.stdout
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_an_old_python_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    done = run(*bare_machine(tmp_path, "exit 1"), "5")
+    assert done.returncode == 1
+    assert "needs Python 3.11 or newer" in done.stderr
+
+
+def test_an_active_environment_that_is_too_old_is_refused(tmp_path: Path) -> None:
+    script, environment = bare_machine(tmp_path, "exit 0")
+    done = run(script, environment | {"VIRTUAL_ENV": "old-one"}, "5")
+    assert done.returncode == 1
+    assert "old-one" in done.stderr
+
+
+def test_a_python_without_venv_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    half_made = 'case "$*" in *venv*) mkdir -p "${@: -1}/bin"; exit 1;; esac; exit 0'
+    done = run(*bare_machine(tmp_path, half_made), "5")
+    assert done.returncode == 1
+    assert "python3-venv" in done.stderr
+    assert not (tmp_path / ".venv").exists()
+
+
+def test_a_failed_installation_is_shown_and_tried_again(tmp_path: Path) -> None:
+    script, environment = bare_machine(tmp_path, "exit 0")
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    (binaries / "python").write_text(
+        '#!/usr/bin/env bash\ncase "$*" in *install*) echo "no space left" >&2; exit 2;; esac\n'
+    )  # fmt: skip
+    (binaries / "python").chmod(0o755)
+    for _ in range(2):
+        done = run(script, environment, "5")
+        assert done.returncode == 1
+        assert "no space left" in done.stderr
+        assert "installation failed" in done.stderr
+
+
+def test_the_script_is_executable() -> None:
+    assert os.access(ROOT / "run_all.sh", os.X_OK)
+    assert os.access(ROOT / ".ci" / "run", os.X_OK)
