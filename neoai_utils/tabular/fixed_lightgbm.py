@@ -1,0 +1,126 @@
+"""The competition's trainer, which may not be changed: LightGBM, absolute error, 500 rounds.
+
+The statement's function `clf_train` takes the prepared tables, the target, row weights and an inverse of the target;
+everything else is fixed ("You cannot change the code of the clf_train function"). The constants here cannot be altered
+at run time, and the function takes no further setting. The organisers' run had no seed and no fixed number of threads;
+`REPRODUCIBLE` adds LightGBM's deterministic mode, so that the same tables always give the same predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["PARAMETERS", "REPRODUCIBLE", "ROUNDS", "check_inverse", "train_and_predict"]
+
+Floats = NDArray[np.float64]
+Inverse = Callable[[Floats], ArrayLike]
+
+PARAMETERS: Mapping[str, object] = MappingProxyType(
+    {
+        "learning_rate": 0.1,
+        "num_leaves": 48,
+        "lambda_l1": 1,
+        "lambda_l2": 1,
+        "min_data_in_leaf": 100,
+        "objective": "mae",
+        "verbosity": -1,
+    }
+)
+REPRODUCIBLE: Mapping[str, object] = MappingProxyType(
+    {"deterministic": True, "force_row_wise": True, "num_threads": 2, "seed": 0}
+)
+ROUNDS = 500
+
+
+def train_and_predict(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    target: ArrayLike,
+    weight: ArrayLike | None = None,
+    inverse: Inverse | None = None,
+) -> Floats:
+    """Train the fixed model and predict the test rows, as the competition's `clf_train` does.
+
+    Args:
+        train: (rows, features) numbers, NaN allowed.
+        test: (test rows, features), the same columns in the same order.
+        target: (rows,) transformed target.
+        weight: (rows,) weights of the training rows; None for ones.
+        inverse: turns predictions back into the target's scale, elementwise and monotone; None for no change.
+
+    Returns:
+        (test rows,) predictions in the target's own scale.
+
+    Raises:
+        ValueError: the tables disagree, the target or a weight is not finite, a weight is negative, all weights are
+            zero, or `inverse` is not elementwise monotone.
+    """
+    values = np.asarray(target, dtype=np.float64)
+    weights = np.ones(len(train)) if weight is None else np.asarray(weight, dtype=np.float64)
+    _check(train, test, values, weights)
+    if inverse is not None:  # before the training, which takes seconds
+        margin = 0.05 * (values.max() - values.min())
+        check_inverse(inverse, np.linspace(values.min() - margin, values.max() + margin, 257))
+    data = lgb.Dataset(train, values, weight=weights)
+    model = lgb.train({**PARAMETERS, **REPRODUCIBLE}, data, num_boost_round=ROUNDS)
+    prediction = np.asarray(model.predict(test), dtype=np.float64)
+    return prediction if inverse is None else check_inverse(inverse, prediction)
+
+
+def check_inverse(inverse: Inverse, values: Floats) -> Floats:
+    """Apply `inverse` to (n,) values and prove that it only rescales them.
+
+    An inverse that looks at positions, at the number of rows or at other rows could return predictions that another
+    model made, which the rules forbid. So it is applied to the values, to the values in another order, and to half
+    of them; equal inputs must give equal outputs, and larger inputs outputs that move in one direction.
+
+    Returns:
+        (n,) rescaled values.
+
+    Raises:
+        ValueError: the results disagree, are not monotone, are all the same, or are not finite.
+    """
+    order = np.random.default_rng(0).permutation(len(values))
+    half = order[: max(1, len(order) // 2)]
+    result = _apply(inverse, values)
+    elementwise = np.array_equal(_apply(inverse, values[order]), result[order])
+    if not elementwise or not np.array_equal(_apply(inverse, values[half]), result[half]):
+        raise ValueError("the inverse is not elementwise: its output for a value depends on the other rows.")
+    if not np.isfinite(result).all():
+        raise ValueError(f"the inverse gives {result[~np.isfinite(result)][0]} for {values[~np.isfinite(result)][0]}.")
+    ascending = np.argsort(values, kind="stable")
+    steps, inputs = np.diff(result[ascending]), np.diff(values[ascending])
+    if not ((steps >= 0).all() or (steps <= 0).all()) or (steps[inputs == 0] != 0).any():
+        raise ValueError("the inverse is not monotone; only a rescaling of the model's predictions is allowed.")
+    if inputs.any() and not steps.any():
+        raise ValueError("the inverse is constant; it must keep what the model predicts.")
+    return result
+
+
+def _apply(inverse: Inverse, values: Floats) -> Floats:
+    result = np.asarray(inverse(values.copy()), dtype=np.float64)
+    if result.shape != values.shape:
+        raise ValueError(f"the inverse turns {values.shape} values into {result.shape}; it must be elementwise.")
+    return result
+
+
+def _check(train: pd.DataFrame, test: pd.DataFrame, target: Floats, weight: Floats) -> None:
+    if list(train.columns) != list(test.columns):
+        unshared = sorted(set(train.columns) ^ set(test.columns)) or "the same columns in another order"
+        raise ValueError(f"the training and test tables must have the same columns; they differ in {unshared}.")
+    for name, values in (("target", target), ("weight", weight)):
+        if values.shape != (len(train),):
+            raise ValueError(f"{name} must have one value for each of {len(train)} rows; its shape is {values.shape}.")
+        if not np.isfinite(values).all():
+            raise ValueError(f"{name} of row {int((~np.isfinite(values)).argmax())} is not finite.")
+    if (weight < 0).any() or not weight.any():
+        raise ValueError("weights must not be negative, and at least one must be positive.")
+    for table, name in ((train, "training"), (test, "test")):
+        if np.isinf(table.to_numpy(np.float64)).any():
+            raise ValueError(f"the {name} table has an infinite value; NaN stands for what is missing.")

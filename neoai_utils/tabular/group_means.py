@@ -1,0 +1,24 @@
+"""Means over groups of rows of both tables, the simplest use of unlabelled test rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+__all__ = ["group_means"]
+
+
+def group_means(table: pd.DataFrame, keys: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
+    """Return for each row the means of `columns` over the rows that share its values of `keys`.
+
+    Args:
+        table: the rows of both tables, one under the other.
+        keys: columns that name the group; a row with a gap in one of them gets NaN.
+        columns: what is averaged, gaps left out.
+
+    Returns:
+        (rows, columns) means, named `<column>_by_<keys>`.
+    """
+    means = table.groupby(list(keys))[list(columns)].transform("mean")
+    return means.add_suffix("_by_" + "_".join(keys))
