@@ -16,17 +16,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.tables import Kind, check_rows, read_csv, require_paths
+from neoai_utils.tabular.clock import CLOCK
+from neoai_utils.tabular.metric import fourth_root_mse
 
 __all__ = [
-    "ANSWERS", "CLOCK", "FEATURES", "REQUIRED", "SAMPLE", "SENSORS", "TEST", "TRAIN", "Tables", "check_submission",
-    "fourth_root_mse", "grade", "parse_submission", "read", "submission",
+    "ANSWERS", "FEATURES", "REQUIRED", "SAMPLE", "SENSORS", "TEST", "TRAIN", "Tables", "check_submission", "grade",
+    "parse_submission", "read", "submission",
 ]  # fmt: skip
 
 TRAIN, TEST, SAMPLE = "train_tables.csv", "test_tables.csv", "sample_submission.csv"
 REQUIRED: tuple[str, ...] = (TRAIN, TEST, SAMPLE)
 ANSWERS = "test_targets.csv"
 SENSORS = tuple(f"feat_{i}" for i in range(9))
-CLOCK = ("day", "hour", "minute")
 FEATURES = (*SENSORS, *CLOCK)
 _CLOCK_RANGE = {"day": (1, 366), "hour": (0, 23), "minute": (0, 59)}
 _SUBMISSION: dict[str, Kind] = {"id": "integer", "target": "number"}
@@ -125,15 +126,6 @@ def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     error = (both["target_predicted"] - both["target"]).to_numpy()
     score = fourth_root_mse(both["target"], both["target_predicted"])
     return {"fourth_root_mse": score, "rmse": score**2, "mae": float(np.abs(error).mean())}
-
-
-def fourth_root_mse(target: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = None) -> float:
-    """Return the competition's metric, mean((target - prediction)^2)^(1/4), which is the root of the RMSE.
-
-    With `weight`, (rows,), the mean is a weighted one.
-    """
-    error = np.asarray(target, dtype=np.float64) - np.asarray(prediction, dtype=np.float64)
-    return float(np.average(error**2, weights=weight) ** 0.25)
 
 
 def parse_submission(path: Path) -> pd.DataFrame:

@@ -12,14 +12,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from joblib import Parallel, delayed
 from numpy.typing import NDArray
 
-from neoai_utils.tabular.files import fourth_root_mse
 from neoai_utils.tabular.fixed_lightgbm import train_and_predict
+from neoai_utils.tabular.metric import fourth_root_mse
 from neoai_utils.tabular.stacking import out_of_fold
 from neoai_utils.tabular.transforms import IDENTITY, Transform
 
-__all__ = ["Stacked", "Trial", "held_out_rows"]
+__all__ = ["Setting", "Stacked", "Trial", "held_out_rows"]
 
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
@@ -47,6 +48,23 @@ def held_out_rows(rows: int, share: float = 0.25, seed: int = 0) -> NDArray[np.b
 
 
 @dataclass(frozen=True)
+class Setting:
+    """The free levers of one experiment.
+
+    Attributes:
+        table: (rows of both tables, features), training rows first.
+        transform: of the target.
+        weight: (train rows,) weights for the trainer; None for ones.
+        stacked: models whose out-of-fold predictions are added as features.
+    """
+
+    table: pd.DataFrame
+    transform: Transform = IDENTITY
+    weight: Floats | None = None
+    stacked: Sequence[Stacked] = ()
+
+
+@dataclass(frozen=True)
 class Trial:
     """What all experiments share.
 
@@ -64,58 +82,39 @@ class Trial:
     folds: int = 5
     seed: int = 0
 
-    def validate(
-        self,
-        table: pd.DataFrame,
-        transform: Transform = IDENTITY,
-        weight: Floats | None = None,
-        stacked: Sequence[Stacked] = (),
-    ) -> float:
-        """Return the metric on the held-out rows, weighted by `importance`; they take no part in any fit.
+    def run(self, setting: Setting) -> tuple[float, Floats]:
+        """Return `validate` and `predict_test`, done at the same time on two cores (LightGBM frees Python's lock)."""
+        jobs = (delayed(self.validate)(setting), delayed(self.predict_test)(setting))
+        score, prediction = Parallel(n_jobs=2, prefer="threads")(jobs)
+        return score, prediction
 
-        Args:
-            table: (rows of both tables, features), training rows first.
-            transform: of the target.
-            weight: (train rows,) weights for the trainer; None for ones.
-            stacked: models whose out-of-fold predictions are added as features.
-        """
-        fit, held = np.flatnonzero(~self.held_out), np.flatnonzero(self.held_out)
-        prediction = self._predict(table, fit, held, transform, weight, stacked)
-        return fourth_root_mse(self.target[held], prediction, self.importance[held])
+    def validate(self, setting: Setting) -> float:
+        """Return the metric on the held-out rows, weighted by `importance`."""
+        held = self.held_out
+        return fourth_root_mse(self.target[held], self.predict_held_out(setting), self.importance[held])
 
-    def predict_test(
-        self,
-        table: pd.DataFrame,
-        transform: Transform = IDENTITY,
-        weight: Floats | None = None,
-        stacked: Sequence[Stacked] = (),
-    ) -> Floats:
-        """Return the (test rows,) predictions of the fixed model that saw all training rows; as in `validate`."""
-        rows = np.arange(len(table))
-        train, test = np.split(rows, [len(self.target)])
-        return self._predict(table, train, test, transform, weight, stacked)
+    def predict_held_out(self, setting: Setting) -> Floats:
+        """Return predictions for the held-out rows, in their order; their targets take no part in any fit."""
+        return self._predict(setting, np.flatnonzero(~self.held_out), np.flatnonzero(self.held_out))
 
-    def _predict(
-        self,
-        table: pd.DataFrame,
-        fit: Rows,
-        other: Rows,
-        transform: Transform,
-        weight: Floats | None,
-        stacked: Sequence[Stacked],
-    ) -> Floats:
+    def predict_test(self, setting: Setting) -> Floats:
+        """Return the (test rows,) predictions of the fixed model that saw all training rows."""
+        train, test = np.split(np.arange(len(setting.table)), [len(self.target)])
+        return self._predict(setting, train, test)
+
+    def _predict(self, setting: Setting, fit: Rows, other: Rows) -> Floats:
         target = self.target[fit]
-        both = table.iloc[np.concatenate([fit, other])]
-        for part in stacked:
+        table = setting.table.iloc[np.concatenate([fit, other])]
+        for part in setting.stacked:
             seen, unseen = _rows(part.inputs, fit), _rows(part.inputs, other)
             guess = out_of_fold(part.model, seen, target, unseen, folds=self.folds, seed=self.seed)
-            both = both.assign(**{part.name: guess})
+            table = table.assign(**{part.name: guess})
         return train_and_predict(
-            both.iloc[: len(fit)],
-            both.iloc[len(fit) :],
-            transform.forward(target),
-            None if weight is None else weight[fit],
-            transform.inverse,
+            table.iloc[: len(fit)],
+            table.iloc[len(fit) :],
+            setting.transform.forward(target),
+            None if setting.weight is None else setting.weight[fit],
+            setting.transform.inverse,
         )
 
 
