@@ -15,14 +15,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils.embeddings.damage import Damage, Floats, Ids
+from neoai_utils.embeddings.damage import Damage, Floats, Ids, centred_cosine, silent
 
 __all__ = [
-    "OFFSETS", "a_la_carte", "association", "centred", "company_kernel", "correct", "counts", "focus",
-    "neighbour_means", "neighbours", "sparsemax",
+    "OFFSETS", "a_la_carte", "association", "centred", "choose_noise", "company_kernel", "correct",
+    "counts", "focus", "frequent", "leave_one_out", "neighbour_means", "neighbours", "sparsemax",
 ]  # fmt: skip
 
 OFFSETS = (-3, -2, -1, 1, 2, 3)
+NOISE_LEVELS = (0.5, 1.0, 2.0)
+NOISE_DOUBTS = (5.0, 20.0)
 Texts = Sequence[Sequence[int]]
 
 
@@ -189,32 +191,67 @@ def _shared(texts: Texts, size: int) -> Any:
     return together
 
 
-def correct(
-    kernel: NDArray[np.float64],
-    known: int,
-    missed: Floats,
-    frequency: NDArray[np.int64],
-    *,
-    penalty: float = 1.0,
-    doubt: float = 5.0,
-) -> Floats:
-    """Return what the spelling has missed for the tokens whose truth is unknown, (unknown, size).
+def correct(kernel: NDArray[np.float64], missed: Floats, noise: NDArray[np.float64]) -> Floats:
+    """Return what a repair has missed for tokens whose truth is unknown, (unknown, size).
 
-    The posterior mean of a Gaussian process with noise variance penalty * (1 + doubt / count) on each known token.
+    The posterior mean of a Gaussian process.
 
     Args:
         kernel: of the known tokens, then the unknown ones.
-        known: how many are known.
-        missed: truth minus prediction of the known ones, (known, size).
-        frequency: how often each known token occurs, (known,).
-        penalty: noise of a token seen very often.
-        doubt: extra noise of a token seen once, in units of `penalty`.
+        missed: truth minus repair of the known ones, (known, size).
+        noise: variance of the noise on each known token, (known,).
     """
     from scipy.linalg import solve
 
-    inner = kernel[:known, :known].copy()
-    inner[np.diag_indices(known)] += penalty * (1 + doubt / frequency)
+    known = len(noise)
+    inner = kernel[:known, :known] + np.diag(noise)
     return np.asarray(kernel[known:, :known] @ solve(inner, missed, assume_a="pos"), dtype=np.float32)
+
+
+def leave_one_out(kernel: NDArray[np.float64], missed: Floats, noise: NDArray[np.float64]) -> Floats:
+    """Return what `correct` would give for each known token if that token alone were unknown, (known, size).
+
+    In closed form (Rasmussen & Williams, equation 5.12): the error of token i is [A y]_i / A_ii, where A is the
+    inverse of kernel + noise; nothing is fitted again.
+    """
+    from scipy.linalg import inv
+
+    inverse = inv(kernel[: len(noise), : len(noise)] + np.diag(noise))
+    return np.asarray(missed - (inverse @ missed) / np.diag(inverse)[:, None], dtype=np.float32)
+
+
+def choose_noise(
+    kernel: NDArray[np.float64], truth: Floats, unseen: Floats, mean: Floats, frequency: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], Floats]:
+    """Choose the Gaussian process's noise by leaving out one known token at a time.
+
+    The noise of a token is level * (1 + doubt / count): company kept rarely is doubtful. The pair (level, doubt) with
+    the highest mean centred cosine wins, each token weighted by the root of its count.
+
+    Args:
+        kernel: see `correct`.
+        truth: the rows of the known tokens, (known, size).
+        unseen: what the repair to be corrected gives for them, (known, size).
+        mean: the mean donor row, (size,).
+        frequency: how often each known token occurs, (known,).
+
+    Returns:
+        (noise, left_out): (known,) and the corrected left-out rows, (known, size).
+    """
+    best, chosen = -np.inf, (np.ones(len(truth)), unseen)
+    for level in NOISE_LEVELS:
+        for doubt in NOISE_DOUBTS:
+            noise = level * (1 + doubt / frequency)
+            rows = unseen + leave_one_out(kernel, truth - unseen, noise)
+            cosine = float(np.average(centred_cosine(rows, truth, mean), weights=np.sqrt(frequency)))
+            if cosine > best:
+                best, chosen = cosine, (noise, rows)
+    return chosen
+
+
+def frequent(ids: Ids, words: Sequence[str], frequency: NDArray[np.int64], least: int = 2) -> Ids:
+    """Return those of `ids` that stand for words and occur at least `least` times."""
+    return np.array([i for i in ids if frequency[i] >= least and not silent(words[i])], dtype=np.intp)
 
 
 def _unit(rows: NDArray[Any]) -> NDArray[Any]:

@@ -7,7 +7,7 @@ rows that were zero, and every other row stays as it was to the last bit (`repai
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -16,7 +16,10 @@ from numpy.typing import NDArray
 
 from neoai_utils.errors import DataError
 
-__all__ = ["Damage", "Floats", "Ids", "break_rows", "check_rules", "find", "hide", "repaired", "silent"]
+__all__ = [
+    "Damage", "Floats", "Ids", "break_rows", "centred_cosine", "check_rules", "cross_fit", "find", "hide",
+    "repaired", "silent",
+]  # fmt: skip
 
 Floats = NDArray[np.float32]
 Ids = NDArray[np.intp]
@@ -74,7 +77,7 @@ def find(table: Floats, words: Sequence[str]) -> Damage:
     zero = ~table.any(axis=1)
     donors = np.flatnonzero(~zero & ~np.array([silent(word) for word in words]))
     if not zero.any() or len(donors) == 0:
-        raise DataError(f"{int(zero.sum())} of {len(table)} rows are zero: nothing to repair, or nothing to learn from.")
+        raise DataError(f"{int(zero.sum())} of {len(table)} rows are zero: nothing to repair or to learn from.")
     return Damage(tuple(words), table, np.flatnonzero(zero), donors)
 
 
@@ -96,6 +99,18 @@ def hide(damage: Damage, rows: Ids) -> Damage:
     table = damage.table.copy()
     table[rows] = 0
     return replace(damage, table=table, lost=rows, donors=np.setdiff1d(damage.donors, rows))
+
+
+def cross_fit(repair: Callable[[Damage], Floats], damage: Damage, rows: Ids, seed: int = 0) -> Floats:
+    """Return what a repair gives for donors that it has not seen, (rows, size).
+
+    The donors in `rows` (ascending) are hidden one half at a time; `repair` gets the damage with that half lost.
+    """
+    half = np.random.default_rng(seed).permutation(len(rows)) % 2
+    given = np.empty((len(rows), damage.table.shape[1]), dtype=np.float32)
+    for side in (0, 1):
+        given[half == side] = repair(hide(damage, rows[half == side]))
+    return given
 
 
 def repaired(damage: Damage, rows: Floats) -> Floats:
@@ -129,3 +144,13 @@ def check_rules(before: Floats, after: Floats) -> None:
             f"row {forbidden[0]} was not zero but changed ({len(forbidden)} such rows): "
             "the rules allow only lost rows to be written."
         )
+
+
+def centred_cosine(rows: Floats, truth: Floats, mean: Floats) -> NDArray[np.float64]:
+    """Return the cosine of each pair of rows after the mean is taken off, (rows,); 0 for a row at the mean.
+
+    All rows share a large common part; left in, it makes even the constant mean look similar to every row.
+    """
+    a, b = (rows - mean).astype(np.float64), (truth - mean).astype(np.float64)
+    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
+    return np.asarray((a * b).sum(axis=1) / np.maximum(norms, 1e-12))

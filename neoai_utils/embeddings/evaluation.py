@@ -10,11 +10,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neoai_utils.embeddings.damage import Damage, Floats, Ids, silent
+from neoai_utils.embeddings.damage import Damage, Floats, Ids, centred_cosine, silent
 from neoai_utils.errors import DataError
 from neoai_utils.runtime import progress
 
-__all__ = ["centred_cosine", "classify", "install", "mean_cosine", "rank_correlation", "read_pairs", "tokenise"]
+__all__ = ["classify", "divergence", "install", "logits", "mean_cosine", "rank_correlation", "read_pairs", "tokenise"]
 
 
 def tokenise(tokenizer: Any, texts: Sequence[str], longest: int = 128) -> list[list[int]]:
@@ -29,8 +29,8 @@ def install(model: Any, table: Floats) -> None:
         weight.copy_(torch.from_numpy(table).to(weight))
 
 
-def classify(model: Any, tokens: Sequence[Sequence[int]], batch: int = 64) -> NDArray[np.int64]:
-    """Return the class of each tokenised text, (texts,).
+def logits(model: Any, tokens: Sequence[Sequence[int]], batch: int = 64) -> Floats:
+    """Return the model's logits for each tokenised text, (texts, classes).
 
     Texts of like length share a batch, so that little is spent on padding; the order of the answers is that of
     the texts.
@@ -38,7 +38,7 @@ def classify(model: Any, tokens: Sequence[Sequence[int]], batch: int = 64) -> ND
     length = np.array([len(ids) for ids in tokens])
     order = np.argsort(length, kind="stable")
     padding = model.config.pad_token_id or 0
-    answers = np.empty(len(tokens), dtype=np.int64)
+    answers = np.empty((len(tokens), model.config.num_labels), dtype=np.float32)
     model.eval()
     groups = [order[i : i + batch] for i in range(0, len(order), batch)]
     for rows in progress(groups, "classify"):
@@ -47,19 +47,25 @@ def classify(model: Any, tokens: Sequence[Sequence[int]], batch: int = 64) -> ND
             line[: length[row]] = torch.tensor(tokens[row])
         mask = torch.arange(ids.shape[1])[None, :] < torch.from_numpy(length[rows])[:, None]
         with torch.inference_mode():
-            logits = model(input_ids=ids.to(model.device), attention_mask=mask.long().to(model.device)).logits
-        answers[rows] = logits.argmax(dim=1).cpu().numpy()
+            output = model(input_ids=ids.to(model.device), attention_mask=mask.long().to(model.device))
+        answers[rows] = output.logits.float().cpu().numpy()
     return answers
 
 
-def centred_cosine(rows: Floats, truth: Floats, mean: Floats) -> NDArray[np.float64]:
-    """Return the cosine of each pair of rows after the mean is taken off, (rows,); 0 for a row at the mean.
+def classify(model: Any, tokens: Sequence[Sequence[int]]) -> NDArray[np.int64]:
+    """Return the class of each tokenised text, (texts,)."""
+    return np.asarray(logits(model, tokens).argmax(axis=1), dtype=np.int64)
 
-    All rows share a large common part; left in, it makes even the constant mean look similar to every row.
+
+def divergence(before: Floats, after: Floats) -> float:
+    """Return the mean Kullback-Leibler divergence of class probabilities, from logits (texts, classes) each.
+
+    How far a change of the table has moved the model's mind; needs no label.
     """
-    a, b = (rows - mean).astype(np.float64), (truth - mean).astype(np.float64)
-    norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.asarray((a * b).sum(axis=1) / np.maximum(norms, 1e-12))
+    from scipy.special import log_softmax
+
+    p, q = log_softmax(before, axis=1), log_softmax(after, axis=1)
+    return float((np.exp(p) * (p - q)).sum(axis=1).mean())
 
 
 def mean_cosine(

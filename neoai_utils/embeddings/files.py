@@ -108,7 +108,7 @@ def load_model(source: Path | str) -> tuple[Any, Any]:
         raise NeoaiError(f"{reason} Switch the network on, or put the model into the folder `{MODEL}`.") from error
     rows, words = model.get_input_embeddings().weight.shape[0], len(tokenizer)
     if rows != words:
-        raise DataError(f"{source}: the vocabulary has {words} tokens, the embedding table {rows} rows: they do not fit.")
+        raise DataError(f"{source}: the vocabulary has {words} tokens but the embedding table {rows} rows.")
     classes = model.config.num_labels
     if classes != len(LABELS):
         raise DataError(f"{source}: the model tells {classes} classes apart, the task has {len(LABELS)}.")

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from neoai_utils.embeddings.damage import Damage, Floats, Ids, hide
+from neoai_utils.embeddings.damage import Damage, Floats
 
-__all__ = ["cross_fitted", "features", "nearest", "ridge", "spell"]
+__all__ = ["features", "nearest", "ridge", "spell"]
 
 
 def spell(token: str, low: int, high: int) -> list[str]:
@@ -60,21 +60,25 @@ def nearest(spelling: Any, damage: Damage, count: int = 10, power: float = 4.0) 
     return rows
 
 
-def ridge(spelling: Any, damage: Damage, alpha: float = 1.0, iterations: int = 25) -> Floats:
+def ridge(
+    spelling: Any, damage: Damage, prior: Floats | None = None, *, alpha: float = 1.0, iterations: int = 25
+) -> Floats:
     """Return ridge regression's rows for the lost tokens, (lost, size).
 
     Solves (X X' + alpha) C = Y in the donors' space by conjugate gradients (all columns at once), Y being the
-    centred donor rows; then a lost token's row is mean + x X' C.
+    donor rows less their prior; then a lost token's row is prior + x X' C.
 
     Args:
         spelling: `features` of the whole vocabulary.
         damage: the broken table.
+        prior: what is expected of every token whatever its spelling, (tokens, size); None: the mean donor row.
         alpha: the penalty.
         iterations: of conjugate gradients; stopping early only shrinks a little more.
     """
     known = spelling[damage.donors]
     turned = known.T.tocsr()
-    residual = damage.table[damage.donors] - damage.mean
+    expected = np.tile(damage.mean, (len(damage.words), 1)) if prior is None else prior
+    residual = damage.table[damage.donors] - expected[damage.donors]
     solution = np.zeros_like(residual)
     step = residual.copy()
     size = (residual**2).sum(axis=0)
@@ -85,17 +89,4 @@ def ridge(spelling: Any, damage: Damage, alpha: float = 1.0, iterations: int = 2
         residual -= length * image
         size, before = (residual**2).sum(axis=0), size
         step = residual + (size / np.maximum(before, 1e-30)) * step
-    return np.asarray(damage.mean + spelling[damage.lost] @ (turned @ solution), dtype=np.float32)
-
-
-def cross_fitted(spelling: Any, damage: Damage, rows: Ids, alpha: float = 1.0, seed: int = 0) -> Floats:
-    """Return ridge regression's rows for donors that it has not seen, (rows, size).
-
-    The donors in `rows` (ascending) are hidden one half at a time, so each is predicted from the others' spelling
-    alone, as a lost token is.
-    """
-    half = np.random.default_rng(seed).permutation(len(rows)) % 2
-    predicted = np.empty((len(rows), damage.table.shape[1]), dtype=np.float32)
-    for side in (0, 1):
-        predicted[half == side] = ridge(spelling, hide(damage, rows[half == side]), alpha)
-    return predicted
+    return np.asarray(expected[damage.lost] + spelling[damage.lost] @ (turned @ solution), dtype=np.float32)

@@ -8,13 +8,11 @@ on top of a ridge regression for its spelling.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from neoai_utils.embeddings import contexts
-from neoai_utils.embeddings.damage import Damage, Floats, Ids, silent
-from neoai_utils.embeddings.ngrams import cross_fitted, ridge
+from neoai_utils.embeddings.damage import Damage, Floats, Ids
 
 __all__ = ["match_norm", "spelling_and_company", "stack"]
 
@@ -54,49 +52,31 @@ def match_norm(damage: Damage, rows: Floats, power: float = 1.0) -> Floats:
 
 
 def spelling_and_company(
-    damage: Damage,
-    spelling: Any,
-    texts: contexts.Texts,
-    base: Floats | None = None,
-    *,
-    rounds: int = 1,
-    least: int = 2,
-    penalty: float = 1.0,
-    doubt: float = 5.0,
-    trust: float = 8.0,
-) -> Floats:
-    """Return rows that follow a token's spelling, corrected by the company it keeps, (lost, size).
+    damage: Damage, texts: contexts.Texts, base: Floats, known: Ids, unseen: Floats, *, trust: float = 8.0
+) -> tuple[Floats, Floats]:
+    """Correct a repair from spelling by the company that tokens keep in the texts.
 
-    1. Ridge regression predicts every lost row from its spelling.
-    2. The same regression predicts donors in the texts that it has not seen; what it misses there is known.
-    3. A Gaussian process carries those misses over to lost tokens that keep similar company.
+    What the repair misses for donors is known; a Gaussian process carries it over to lost tokens that keep similar
+    company. Its noise is chosen by leaving out one donor at a time (`contexts.choose_noise`).
 
     Args:
         damage: the broken table.
-        spelling: n-gram features of the vocabulary.
         texts: tokenised texts without labels.
-        base: the rows of step 1, if they are there already.
-        rounds: how often step 3 is made; later rounds see better neighbours.
-        least: tokens that occur less often are left to their spelling.
-        penalty: noise of the Gaussian process; see `contexts.correct`.
-        doubt: extra noise of rare tokens; see there.
+        base: the rows from spelling, (lost, size).
+        known: donors that occur at least twice in the texts (`contexts.frequent`).
+        unseen: what the repair from spelling gives for them when they are hidden (`damage.cross_fit`), (known, size).
         trust: see `contexts.company_kernel`.
+
+    Returns:
+        (rows, left_out): the corrected rows, (lost, size), and the rows that every known donor gets when it is left
+        out itself, (known, size); comparing these with the truth tells how good the repair is.
     """
-    base = ridge(spelling, damage) if base is None else base
     frequency = contexts.counts(texts, len(damage.words))
-    known = damage.donors[frequency[damage.donors] >= least]
-    places = _correctable(damage, frequency >= least)
-    missed = damage.table[known] - cross_fitted(spelling, damage, known)
+    places = np.flatnonzero(np.isin(damage.lost, contexts.frequent(damage.lost, damage.words, frequency)))
     tokens = np.concatenate([known, damage.lost[places]])
-    rows = base
-    for _ in range(rounds):
-        kernel = contexts.company_kernel(texts, contexts.centred(damage, rows), tokens, trust)
-        rows = base.copy()
-        rows[places] += contexts.correct(kernel, len(known), missed, frequency[known], penalty, doubt)
-    return rows
-
-
-def _correctable(damage: Damage, frequent: Any) -> Ids:
-    """Return the places in `damage.lost` of words that are frequent enough."""
-    speaks = np.array([not silent(damage.words[i]) for i in damage.lost])
-    return np.flatnonzero(frequent[damage.lost] & speaks)
+    kernel = contexts.company_kernel(texts, contexts.centred(damage, base), tokens, trust)
+    truth = damage.table[known]
+    noise, left_out = contexts.choose_noise(kernel, truth, unseen, damage.mean, frequency[known])
+    rows = base.copy()
+    rows[places] += contexts.correct(kernel, truth - unseen, noise)
+    return rows, left_out
