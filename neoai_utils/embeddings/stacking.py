@@ -1,8 +1,8 @@
 """Combine predictions, and give rows the length that rows have.
 
 `stack` is stacked regression (Wolpert, 1992; Breiman, 1996) learned on donors that were hidden; `match_norm` undoes the
-shrinkage of every regression; `spelling_and_company` is our recipe: a Gaussian process for the company a token keeps,
-on top of a ridge regression for its spelling.
+shrinkage of every regression; `correct_by_company` is the last step of our recipe, a Gaussian process on what a
+regression on number and spelling has missed.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from neoai_utils.embeddings import contexts
 from neoai_utils.embeddings.damage import Damage, Floats, Ids
 
-__all__ = ["match_norm", "spelling_and_company", "stack"]
+__all__ = ["correct_by_company", "match_norm", "stack"]
 
 
 def stack(
@@ -51,10 +51,10 @@ def match_norm(damage: Damage, rows: Floats, power: float = 1.0) -> Floats:
     return np.asarray(damage.mean + away * stretch, dtype=np.float32)
 
 
-def spelling_and_company(
+def correct_by_company(
     damage: Damage, texts: contexts.Texts, base: Floats, known: Ids, unseen: Floats, *, trust: float = 8.0
 ) -> tuple[Floats, Floats]:
-    """Correct a repair from spelling by the company that tokens keep in the texts.
+    """Correct a repair from number and spelling by the company that tokens keep in the texts.
 
     What the repair misses for donors is known; a Gaussian process carries it over to lost tokens that keep similar
     company. Its noise is chosen by leaving out one donor at a time (`contexts.choose_noise`).
@@ -62,9 +62,9 @@ def spelling_and_company(
     Args:
         damage: the broken table.
         texts: tokenised texts without labels.
-        base: the rows from spelling, (lost, size).
+        base: the repair's rows, (lost, size).
         known: donors that occur at least twice in the texts (`contexts.frequent`).
-        unseen: what the repair from spelling gives for them when they are hidden (`damage.cross_fit`), (known, size).
+        unseen: what the repair gives for them when they are hidden (`damage.cross_fit`), (known, size).
         trust: see `contexts.company_kernel`.
 
     Returns:

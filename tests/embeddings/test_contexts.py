@@ -115,7 +115,7 @@ def test_company_repairs_what_spelling_cannot(company):
     frequency = contexts.counts(texts, 72)
     known = contexts.frequent(case.donors, case.words, frequency)
     unseen = np.tile(case.mean, (len(known), 1))
-    rows, left_out = stacking.spelling_and_company(case, texts, base, known, unseen)
+    rows, left_out = stacking.correct_by_company(case, texts, base, known, unseen)
     assert damage.centred_cosine(rows, intact[case.lost], case.mean).mean() > 0.8
     assert damage.centred_cosine(left_out, intact[known], case.mean).mean() > 0.5
     for repair in (contexts.a_la_carte(case, texts, base), contexts.focus(case, texts, base, size=6)):
@@ -128,7 +128,7 @@ def test_tokens_outside_the_texts_keep_their_spelling(company):
     fewer = [text for text in texts if absent not in text]
     base = np.random.default_rng(0).normal(size=(20, 8)).astype(np.float32)
     known = contexts.frequent(case.donors, case.words, contexts.counts(fewer, 72))
-    rows, _ = stacking.spelling_and_company(case, fewer, base, known, np.tile(case.mean, (len(known), 1)))
+    rows, _ = stacking.correct_by_company(case, fewer, base, known, np.tile(case.mean, (len(known), 1)))
     for repair in (rows, contexts.a_la_carte(case, fewer, base), contexts.focus(case, fewer, base, size=6)):
         assert np.array_equal(repair[0], base[0])
         assert not np.array_equal(repair[1], base[1])

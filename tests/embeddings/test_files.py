@@ -59,7 +59,7 @@ def test_a_missing_folder_is_named(tmp_path):
 @pytest.mark.parametrize(
     ("name", "edit", "message"),
     [
-        ("val_dataset.csv", lambda f: f.rename(columns={"labels": "label"}), "no column 'labels'; found: id, text, label"),
+        ("val_dataset.csv", lambda f: f.rename(columns={"labels": "x"}), "no column 'labels'; found: id, text, x"),
         ("test.csv", lambda f: f.drop(columns="text"), "no column 'text'; found: id"),
         ("test.csv", lambda f: f[:0], "no rows"),
         ("test.csv", lambda f: f.assign(id=f["id"].astype(object).where(f.index != 3, "five")), "five"),
@@ -103,8 +103,9 @@ def test_vocabulary_that_does_not_fit_is_refused(competition):
 def test_model_with_other_classes_is_refused(competition):
     from transformers import BertForSequenceClassification
 
-    model = BertForSequenceClassification.from_pretrained(competition / "model", num_labels=2, ignore_mismatched_sizes=True)
-    model.save_pretrained(competition / "model")
+    folder = competition / "model"
+    model = BertForSequenceClassification.from_pretrained(folder, num_labels=2, ignore_mismatched_sizes=True)
+    model.save_pretrained(folder)
     with pytest.raises(DataError, match="tells 2 classes apart"):
         files.load_model(competition / "model")
 

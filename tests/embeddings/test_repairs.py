@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neoai_utils.embeddings import damage, ngrams, stacking, substrings, wordpiece
+from neoai_utils.embeddings import damage, ngrams, ranks, stacking, substrings, wordpiece
 
 TOKENS = st.text(alphabet="ab#c", min_size=1, max_size=6)
 
@@ -35,7 +35,14 @@ def test_substring_mean_and_its_fallbacks(case):
 
 @pytest.mark.parametrize(
     ("token", "cut"),
-    [("walking", ["walk", "##ing"]), ("##king", ["##k", "##ing"]), ("s", ["s"]), ("##", []), ("walké", []), ("sing", ["s", "##ing"])],
+    [
+        ("walking", ["walk", "##ing"]),
+        ("##king", ["##k", "##ing"]),
+        ("sing", ["s", "##ing"]),
+        ("s", ["s"]),
+        ("##", []),
+        ("walké", []),
+    ],
 )
 def test_wordpiece_cut(token, cut):
     known = {w: i for i, w in enumerate(["walk", "##ing", "##k", "##i", "s", "i"])}
@@ -63,6 +70,32 @@ def test_ridge_is_the_closed_form(case):
     y = case.table[case.donors] - case.mean
     plain = case.mean + q @ np.linalg.solve(x.T @ x + 0.7 * np.eye(x.shape[1]), x.T @ y)
     assert rows == pytest.approx(plain, abs=1e-3)
+
+
+def test_ridge_learns_only_what_its_prior_leaves(case):
+    spelling = ngrams.features(case.words, 1, 4)
+    prior = np.random.default_rng(0).normal(size=case.table.shape).astype(np.float32)
+    prior[case.donors] = case.table[case.donors]  # nothing is left to learn
+    assert ngrams.ridge(spelling, case, prior) == pytest.approx(prior[case.lost], abs=1e-5)
+
+
+def test_hats_share_each_token_between_two_knots():
+    basis = ranks.hats(tuple(["a"] * 50 + ["##b"] * 50), count=7)
+    assert basis.shape == (100, 14)
+    assert basis.sum(axis=1) == pytest.approx(1)
+    assert ((basis > 0).sum(axis=1) <= 2).all()
+    assert not basis[:50, :7].any()  # word starts and continuations have knots of their own
+    assert not basis[50:, 7:].any()
+
+
+def test_number_predicts_rows_that_follow_it():
+    """Rows that are a smooth function of the number are found again; the order of the others is not disturbed."""
+    place = np.log(np.arange(600) + 300)
+    truth = np.stack([np.sin(3 * place), place, -place], axis=1).astype(np.float32)
+    case = damage.find(damage.break_rows(truth, 200, 0), [f"w{i}" for i in range(600)])
+    rows = ranks.expected(case, count=20, penalty=0.01)
+    assert rows.shape == truth.shape
+    assert np.abs(rows[case.lost] - truth[case.lost]).max() < 0.02
 
 
 def test_nearest_is_the_plain_loop(case):
@@ -108,7 +141,8 @@ def test_stacking_finds_the_right_mixture():
     rng = np.random.default_rng(0)
     truth, mean = rng.normal(size=(400, 5)).astype(np.float32), np.zeros(5, np.float32)
     noise = rng.normal(size=(400, 5)).astype(np.float32)
-    mixed = stacking.stack([truth + noise, noise], truth, [truth[:3] + 1, np.ones((3, 5), np.float32)], mean, penalty=1e-3)
+    lost = [truth[:3] + 1, np.ones((3, 5), np.float32)]
+    mixed = stacking.stack([truth + noise, noise], truth, lost, mean, penalty=1e-3)
     assert mixed == pytest.approx(truth[:3], abs=1e-2)
 
 
