@@ -45,4 +45,4 @@ def regression_fill(table: pd.DataFrame, rounds: int = 10) -> pd.DataFrame:
     with warnings.catch_warnings():  # the fills are settled in all but the last digits long before it says so
         warnings.simplefilter("ignore", ConvergenceWarning)
         filled = IterativeImputer(max_iter=rounds, random_state=0).fit_transform(scaled)
-    return pd.DataFrame(filled, table.index, table.columns) * table.std() + table.mean()
+    return table.fillna(pd.DataFrame(filled, table.index, table.columns) * table.std() + table.mean())
