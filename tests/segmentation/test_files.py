@@ -1,0 +1,189 @@
+"""The competition's files: right ones are read, wrong ones are refused by name."""
+
+from __future__ import annotations
+
+import base64
+import io
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from PIL import Image
+
+from neoai_utils.errors import DataError, SubmissionError
+from neoai_utils.segmentation import files
+
+MASKS = st.tuples(st.integers(1, 40), st.integers(1, 40)).flatmap(lambda shape: arrays(bool, shape))
+
+
+def png_text(values: np.ndarray, mode: str = "L") -> str:
+    buffer = io.BytesIO()
+    Image.fromarray(values).convert(mode).save(buffer, format="PNG")
+    return base64.b64encode(buffer.getvalue()).decode()
+
+
+@pytest.fixture
+def answer(competition):
+    """An acceptable submission for the competition folder: everything empty."""
+    cuties = files.read(competition)
+    return files.submission(cuties.test_ids, [np.zeros(size, dtype=bool) for size in cuties.test_images.sizes()])
+
+
+def test_real_layout_is_read(competition):
+    cuties = files.read(competition)
+    assert cuties.val_ids == ("beagle_0", "beagle_1", "beagle_2")
+    assert cuties.test_ids == (0, 3, 7, 10)  # as numbers, not as text
+    assert cuties.val_images[2].shape == (798, 600, 3)
+    assert cuties.val_images[2].dtype == np.uint8
+    assert [mask.shape for mask in cuties.val_masks] == [(202, 249), (375, 500), (798, 600)]
+    assert cuties.val_masks[1].mean() == pytest.approx(1 / 16, abs=0.01)
+    assert len(cuties.test_images[1:]) == 3
+
+
+def test_submission_has_the_official_form(competition, answer):
+    files.check_submission(answer, competition)
+    assert list(answer.columns) == ["img_id", "mask"]
+    image = Image.open(io.BytesIO(base64.b64decode(answer["mask"][1])))
+    assert (image.format, image.mode, image.size) == ("PNG", "L", (600, 798))
+
+
+@given(MASKS)
+@settings(max_examples=50, deadline=None)
+def test_masks_survive_the_way_through_the_submission(mask):
+    assert np.array_equal(files.decode_mask(files.encode_mask(mask)), mask)
+
+
+@given(MASKS, st.integers(0, 2**32 - 1))
+@settings(max_examples=50, deadline=None)
+def test_iou_properties(mask, seed):
+    other = np.random.default_rng(seed).random(mask.shape) < 0.5
+    assert files.iou(mask, mask) == 1.0
+    assert files.iou(mask, other) == files.iou(other, mask)
+    assert 0.0 <= files.iou(mask, other) <= 1.0
+
+
+def test_iou_known_answers():
+    left, right = np.array([[True, True, False, False]]), np.array([[False, True, True, False]])
+    empty = np.zeros((1, 4), dtype=bool)
+    assert files.iou(left, right) == pytest.approx(1 / 3)
+    assert files.iou(left, empty) == 0.0
+    assert files.iou(empty, empty) == 1.0
+    # the mean of the pictures' own values, not the value of all pixels together
+    assert files.mean_iou([(left, left), (left, empty)]) == pytest.approx(0.5)
+
+
+def test_grade_and_parse(competition, answer, tmp_path):
+    (tmp_path / "answers/test_masks").mkdir(parents=True)
+    for number, size in zip(
+        files.read(competition).test_ids, [(202, 249), (225, 300), (375, 500), (798, 600)], strict=True
+    ):
+        truth = np.zeros(size, dtype=np.uint8)
+        truth[:, : size[1] // 2] = 255 if number in (0, 3) else 0
+        Image.fromarray(truth).save(tmp_path / f"answers/test_masks/{number}.png")
+    truths = {int(p.stem): p for p in (tmp_path / "answers/test_masks").iterdir()}
+    sizes = {n: Image.open(p).size[::-1] for n, p in truths.items()}
+    frame = files.submission(sizes, [np.zeros(size, dtype=bool) for size in sizes.values()])
+    frame.to_csv(tmp_path / "submission.csv", index=False)
+    back = files.parse_submission(tmp_path / "submission.csv")
+    assert files.grade(back, tmp_path / "answers") == {"mean_iou": 0.5}
+
+
+# ------------------------------------------------------------------------------------------ faults in the data
+
+
+def test_missing_folder_is_named(competition):
+    shutil.rmtree(competition / "cuties/val_masks")
+    with pytest.raises(DataError, match=r"no cuties/val_masks; found there: test_imgs, val_imgs"):
+        files.read(competition)
+
+
+def test_missing_data_dir(tmp_path):
+    with pytest.raises(DataError, match="does not exist"):
+        files.read(tmp_path / "nowhere")
+
+
+def test_missing_mask_is_named(competition):
+    (competition / "cuties/val_masks/beagle_1.png").unlink()
+    with pytest.raises(DataError, match=r"no beagle_1\.png; found there: beagle_0\.png, beagle_2\.png"):
+        files.read(competition)
+
+
+def test_empty_folder(competition):
+    for path in (competition / "cuties/test_imgs").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match=r"test_imgs holds no \.jpg picture; found: nothing"):
+        files.read(competition)
+
+
+@pytest.mark.parametrize(
+    "folder, name", [("val_imgs", "beagle_1.jpg"), ("test_imgs", "7.jpg"), ("val_masks", "beagle_1.png")]
+)
+@pytest.mark.parametrize("keep", [0, 60, 400])
+def test_damaged_picture_is_named(competition, folder, name, keep):
+    path = competition / "cuties" / folder / name
+    path.write_bytes(path.read_bytes()[:keep] if keep < path.stat().st_size else b"x")
+    with pytest.raises(DataError, match=name.replace(".", r"\.")):
+        files.read(competition)
+
+
+def test_mask_of_another_size(competition):
+    path = competition / "cuties/val_masks/beagle_1.png"
+    Image.open(path).resize((499, 375), Image.Resampling.NEAREST).save(path)
+    with pytest.raises(DataError, match=r"beagle_1\.png is 499x375, its picture beagle_1\.jpg is 500x375"):
+        files.read(competition)
+
+
+def test_mask_with_other_values(competition):
+    path = competition / "cuties/val_masks/beagle_2.png"
+    Image.fromarray(np.asarray(Image.open(path)) // 255).save(path)
+    with pytest.raises(DataError, match=r"beagle_2\.png must hold only 0 and 255, but also holds 1"):
+        files.read(competition)
+
+
+def test_test_picture_without_a_number(competition):
+    (competition / "cuties/test_imgs/7.jpg").rename(competition / "cuties/test_imgs/seven.jpg")
+    with pytest.raises(DataError, match=r"seven\.jpg: a test picture's name must be a whole number"):
+        files.read(competition)
+
+
+# ------------------------------------------------------------------------------------ faults in the submission
+
+
+def test_missing_extra_and_duplicate_rows(competition, answer):
+    with pytest.raises(SubmissionError, match="misses img_id 10"):
+        files.check_submission(answer.iloc[:-1], competition)
+    with pytest.raises(SubmissionError, match="unknown img_id 99"):
+        files.check_submission(pd.concat([answer, answer.iloc[:1].assign(img_id=99)]), competition)
+    with pytest.raises(SubmissionError, match="img_id 0 twice"):
+        files.check_submission(pd.concat([answer, answer.iloc[:1]]), competition)
+
+
+def test_wrong_columns_and_gaps(competition, answer):
+    with pytest.raises(SubmissionError, match="img_id, mask"):
+        files.check_submission(answer.rename(columns={"img_id": "id"}), competition)
+    with pytest.raises(SubmissionError, match="no mask in row 1"):
+        files.check_submission(answer.assign(mask=[None, *answer["mask"][1:]]), competition)
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("not base64!", "does not decode"),
+        (base64.b64encode(b"GIF89a, no PNG").decode(), "does not decode"),
+        (files.encode_mask(np.zeros((375, 500), dtype=bool))[:40], "does not decode"),
+        ("", "does not decode"),
+        (png_text(np.zeros((375, 500), dtype=np.uint8), "RGB"), "mode RGB"),
+        (png_text(np.zeros((375, 500), dtype=np.uint8), "1"), "mode 1"),
+        (png_text(np.full((375, 500), 128, dtype=np.uint8)), "only 0 and 255, but also holds 128"),
+        (files.encode_mask(np.zeros((500, 375), dtype=bool)), "375x500, its picture 500x375"),
+    ],
+)  # fmt: skip
+def test_wrong_mask_is_refused_by_its_id(competition, answer, text, message):
+    answer.loc[answer["img_id"] == 7, "mask"] = text
+    with pytest.raises(SubmissionError, match=message) as caught:
+        files.check_submission(answer, competition)
+    assert "img_id 7" in str(caught.value)

@@ -1,0 +1,108 @@
+"""Refinement: known pictures, a slow reference, determinism."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import ndimage
+
+from neoai_utils.segmentation import files, refine
+
+MASKS = st.tuples(st.integers(1, 20), st.integers(1, 20)).flatmap(lambda shape: arrays(bool, shape))
+
+
+def disc(noise: float = 12.0):
+    """A reddish disc on a bluish ground, its mask, and a coarse map of it."""
+    rows, columns = np.mgrid[:120, :160]
+    mask = np.hypot(rows - 60, columns - 75) < 37
+    picture = np.where(mask[..., None], [170, 90, 70], [80, 100, 140]) + np.random.default_rng(0).normal(
+        0, noise, (120, 160, 3)
+    )
+    coarse = ndimage.zoom(mask.astype(np.float32), (14 / 120, 14 / 160), order=1) * 0.7 + 0.15
+    return np.clip(picture, 0, 255).astype(np.uint8), mask, coarse.astype(np.float32)
+
+
+def test_upsample_keeps_constants_and_shape():
+    heat = refine.upsample(np.full((14, 14), 0.3, dtype=np.float32), (50, 81))
+    assert heat.shape == (50, 81)
+    np.testing.assert_allclose(heat, 0.3, atol=1e-6)
+
+
+@pytest.mark.parametrize("refiner", [refine.guided_filter, refine.grab_cut])
+def test_edges_are_found(refiner):
+    picture, mask, coarse = disc()
+    plain = files.iou(refine.upsample(coarse, mask.shape) >= 0.5, mask)
+    refined = refiner(picture, coarse)
+    assert refined.shape == mask.shape
+    assert refined.dtype == np.float32
+    assert files.iou(refined >= 0.5, mask) > plain + 0.02
+
+
+@pytest.mark.parametrize("refiner", [refine.guided_filter, refine.grab_cut])
+def test_a_constant_map_stays_constant(refiner):
+    picture, _, _ = disc()
+    np.testing.assert_allclose(refiner(picture, np.full((14, 14), 0.2, dtype=np.float32)), 0.2, atol=1e-3)
+
+
+def test_guided_filter_against_a_fit_in_every_window():
+    """At full size: in every window a ridge regression of the map on the colours, coefficients averaged (He 2010)."""
+    random = np.random.default_rng(1)
+    picture = random.integers(0, 255, (9, 11, 3), dtype=np.uint8)
+    heat = random.random((9, 11)).astype(np.float32)
+    radius, epsilon = 1, 0.01
+    guide = picture.astype(np.float64) / 255
+    padded_guide = np.pad(guide, ((1, 1), (1, 1), (0, 0)), mode="symmetric")
+    padded_heat = np.pad(heat.astype(np.float64), 1, mode="symmetric")
+    lines = np.zeros((9, 11, 4))
+    for r in range(9):
+        for c in range(11):
+            x = padded_guide[r : r + 3, c : c + 3].reshape(-1, 3)
+            y = padded_heat[r : r + 3, c : c + 3].ravel()
+            centred = x - x.mean(0)
+            slope = np.linalg.solve(centred.T @ centred / 9 + epsilon * np.eye(3), centred.T @ (y - y.mean()) / 9)
+            lines[r, c] = [*slope, y.mean() - slope @ x.mean(0)]
+    padded = np.pad(lines, ((1, 1), (1, 1), (0, 0)), mode="symmetric")
+    mean = np.stack([[padded[r : r + 3, c : c + 3].mean((0, 1)) for c in range(11)] for r in range(9)])
+    expected = (mean[..., :3] * guide).sum(-1) + mean[..., 3]
+    found = refine.guided_filter(picture, heat, radius=radius, epsilon=epsilon, side=9)
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_grab_cut_is_the_same_every_time_and_honours_its_share():
+    picture, _, coarse = disc(noise=60.0)
+    first = refine.grab_cut(picture, coarse)
+    assert np.array_equal(first, refine.grab_cut(picture, coarse))
+    np.testing.assert_allclose(
+        refine.grab_cut(picture, coarse, share=0.0), refine.upsample(coarse, (120, 160)), atol=1e-6
+    )
+    assert set(np.unique(refine.grab_cut(picture, coarse, share=1.0, side=120))) <= {0.0, 1.0}
+
+
+def test_grab_cut_keeps_what_is_certain():
+    picture, mask, _ = disc()
+    wrong = (~mask[4::8, 4::8]).astype(np.float32)  # the colours say otherwise, certainty wins
+    cut = refine.grab_cut(picture, wrong, share=1.0)
+    assert files.iou(cut >= 0.5, ~mask) > 0.8
+
+
+def test_largest_part_known_answer():
+    mask = np.zeros((6, 9), dtype=bool)
+    mask[1:5, 1:5] = True
+    mask[2, 2] = False  # a hole
+    mask[0, 7] = True  # a crumb
+    kept = refine.largest_part(mask)
+    assert kept.sum() == 16
+    assert kept[2, 2] and not kept[0, 7]
+
+
+@given(MASKS)
+@settings(max_examples=60, deadline=None)
+def test_largest_part_properties(mask):
+    kept = refine.largest_part(mask)
+    assert kept.shape == mask.shape
+    assert kept.any() == mask.any()
+    assert ndimage.label(kept)[1] <= 1
+    assert np.array_equal(refine.largest_part(kept), kept)
