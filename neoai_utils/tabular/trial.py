@@ -28,17 +28,17 @@ Rows = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Stacked:
-    """A free model whose out-of-fold prediction becomes a feature.
+    """Out-of-fold predictions of a free model, as a feature; made by `Trial.stack`.
 
     Attributes:
         name: of the feature.
-        model: a regressor in scikit-learn's form.
-        inputs: (rows of both tables, ...) what the model sees: a table, or a sparse matrix.
+        validating: (train rows,) its values while a part of the training rows is held out.
+        testing: (rows of both tables,) its values when the test table is predicted.
     """
 
     name: str
-    model: Any
-    inputs: Any
+    validating: Floats
+    testing: Floats
 
 
 def held_out_rows(rows: int, share: float = 0.25, seed: int = 0) -> NDArray[np.bool_]:
@@ -55,7 +55,7 @@ class Setting:
         table: (rows of both tables, features), training rows first.
         transform: of the target.
         weight: (train rows,) weights for the trainer; None for ones.
-        stacked: models whose out-of-fold predictions are added as features.
+        stacked: out-of-fold predictions that are added as features.
     """
 
     table: pd.DataFrame
@@ -82,6 +82,28 @@ class Trial:
     folds: int = 5
     seed: int = 0
 
+    def stack(self, name: str, model: Any, inputs: Any) -> Stacked:
+        """Return the out-of-fold predictions of `model`; held-out rows are predicted without their targets.
+
+        Args:
+            name: of the new feature.
+            model: a regressor in scikit-learn's form.
+            inputs: (rows of both tables, ...) what the model sees: a table or a sparse matrix.
+        """
+
+        def guess(fit: Rows, other: Rows) -> Floats:
+            seen, unseen = _rows(inputs, fit), _rows(inputs, other)
+            return out_of_fold(model, seen, self.target[fit], unseen, folds=self.folds, seed=self.seed)
+
+        fit, held = self._validating()
+        train, test = np.split(np.arange(inputs.shape[0]), [len(self.target)])
+        inside, testing = Parallel(n_jobs=2, prefer="threads")(
+            delayed(guess)(*rows) for rows in ((fit, held), (train, test))
+        )
+        validating = np.empty(len(self.target))
+        validating[np.concatenate([fit, held])] = inside
+        return Stacked(name, validating, testing)
+
     def run(self, setting: Setting) -> tuple[float, Floats]:
         """Return `validate` and `predict_test`, done at the same time on two cores (LightGBM frees Python's lock)."""
         jobs = (delayed(self.validate)(setting), delayed(self.predict_test)(setting))
@@ -95,24 +117,23 @@ class Trial:
 
     def predict_held_out(self, setting: Setting) -> Floats:
         """Return predictions for the held-out rows, in their order; their targets take no part in any fit."""
-        return self._predict(setting, np.flatnonzero(~self.held_out), np.flatnonzero(self.held_out))
+        extra = {part.name: part.validating for part in setting.stacked}
+        table = setting.table.iloc[: len(self.target)].assign(**extra)
+        return self._predict(setting, table, *self._validating())
 
     def predict_test(self, setting: Setting) -> Floats:
         """Return the (test rows,) predictions of the fixed model that saw all training rows."""
-        train, test = np.split(np.arange(len(setting.table)), [len(self.target)])
-        return self._predict(setting, train, test)
+        table = setting.table.assign(**{part.name: part.testing for part in setting.stacked})
+        return self._predict(setting, table, *np.split(np.arange(len(table)), [len(self.target)]))
 
-    def _predict(self, setting: Setting, fit: Rows, other: Rows) -> Floats:
-        target = self.target[fit]
-        table = setting.table.iloc[np.concatenate([fit, other])]
-        for part in setting.stacked:
-            seen, unseen = _rows(part.inputs, fit), _rows(part.inputs, other)
-            guess = out_of_fold(part.model, seen, target, unseen, folds=self.folds, seed=self.seed)
-            table = table.assign(**{part.name: guess})
+    def _validating(self) -> tuple[Rows, Rows]:
+        return np.flatnonzero(~self.held_out), np.flatnonzero(self.held_out)
+
+    def _predict(self, setting: Setting, table: pd.DataFrame, fit: Rows, other: Rows) -> Floats:
         return train_and_predict(
-            table.iloc[: len(fit)],
-            table.iloc[len(fit) :],
-            setting.transform.forward(target),
+            table.iloc[fit],
+            table.iloc[other],
+            setting.transform.forward(self.target[fit]),
             None if setting.weight is None else setting.weight[fit],
             setting.transform.inverse,
         )

@@ -15,7 +15,7 @@ from neoai_utils.tabular.imputation import median_fill_with_flags, regression_fi
 from neoai_utils.tabular.metric import fourth_root_mse
 from neoai_utils.tabular.stacking import TimeCurve, out_of_fold
 from neoai_utils.tabular.transforms import box_cox
-from neoai_utils.tabular.trial import Setting, Stacked, Trial, held_out_rows
+from neoai_utils.tabular.trial import Setting, Trial, held_out_rows
 from neoai_utils.tabular.weights import density_ratio, low_target_weights
 
 
@@ -125,11 +125,23 @@ def test_held_out_rows_are_a_fixed_share() -> None:
 def test_held_out_targets_reach_no_fit(trial: Trial) -> None:
     rng = np.random.default_rng(1)
     table = pd.DataFrame({"x": rng.normal(size=400)})
-    setting = Setting(table, box_cox(0, 500), np.linspace(1, 2, 300), [Stacked("line", LinearRegression(), table)])
     spoilt = trial.target.copy()
     spoilt[trial.held_out] = 1e6
-    other = Trial(spoilt, trial.held_out, trial.importance, trial.folds)
-    np.testing.assert_array_equal(trial.predict_held_out(setting), other.predict_held_out(setting))
+    predictions = []
+    for target in (trial.target, spoilt):
+        one = Trial(target, trial.held_out, trial.importance, trial.folds)
+        line = one.stack("line", LinearRegression(), table)
+        predictions.append(one.predict_held_out(Setting(table, box_cox(0, 500), np.linspace(1, 2, 300), [line])))
+    np.testing.assert_array_equal(*predictions)
+
+
+def test_stacked_columns_belong_to_their_rows(trial: Trial) -> None:
+    table = pd.DataFrame({"x": np.r_[trial.target, np.linspace(200, 800, 100)]})
+    line = trial.stack("line", LinearRegression(), table)  # the input is the target: a line knows it exactly
+    np.testing.assert_allclose(line.validating, trial.target)
+    np.testing.assert_allclose(line.testing, table["x"])
+    sparse = trial.stack("course", LinearRegression(), csr_array(table.to_numpy()))
+    np.testing.assert_allclose(sparse.testing, table["x"])
 
 
 def test_both_runs_are_those_done_alone(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -141,7 +153,7 @@ def test_both_runs_are_those_done_alone(trial: Trial, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(trial_module, "train_and_predict", fake)
     table = pd.DataFrame({"x": np.arange(400.0)})
-    setting = Setting(table, stacked=[Stacked("line", LinearRegression(), table)])
+    setting = Setting(table, stacked=[trial.stack("line", LinearRegression(), table)])
     validation, prediction = trial.run(setting)
     assert validation == fourth_root_mse(trial.target[trial.held_out], np.full(75, 500.0))
     assert len(prediction) == 100
