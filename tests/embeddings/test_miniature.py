@@ -82,18 +82,18 @@ def test_recipe_trains_low_rank_changes_only(tiny_model, tmp_path, monkeypatch):
     import torch
     from safetensors.torch import load_file
 
-    training = classifier.Training(rank=4, epochs=30, batch=8, learning_rate=0.03)
+    training = classifier.Training(rank=4, epochs=60, batch=8, learning_rate=0.03)
     model, tokenizer = files.load_model(tiny_model)
     texts, labels = ["walk jump", "cook cook", "hunter rest"] * 16, [0, 1, 2] * 16
     frozen = {k: v.clone() for k, v in model.state_dict().items()}
     torch.manual_seed(0)
-    losses = classifier.fine_tune(model, tokenizer, texts, labels, training, steps=60)
-    assert len(losses) == 60
-    assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:10])
+    losses = classifier.fine_tune(model, tokenizer, texts, labels, training, steps=150)
+    assert len(losses) == 150
+    assert np.mean(losses[-10:]) < 0.6 * np.mean(losses[:10])
     weights = tmp_path / "tiny.safetensors"
     classifier.save(model, training, losses, weights)
     assert not [name for name in load_file(weights) if "embeddings" in name or "LayerNorm" in name]
-    assert json.loads(weights.with_suffix(".json").read_text())["steps"] == 60
+    assert json.loads(weights.with_suffix(".json").read_text())["steps"] == 150
 
     fresh, _ = files.load_model(tiny_model)
     fresh.load_state_dict(frozen)
