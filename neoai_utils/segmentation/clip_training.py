@@ -35,8 +35,8 @@ if TYPE_CHECKING:
     from transformers import CLIPModel, PreTrainedTokenizerBase
 
 __all__ = [
-    "DATA", "TrainingRecipe", "committed_recipe", "contrastive_loss", "export", "make_model", "make_tokenizer", "manifest",
-    "train", "training_pictures",
+    "DATA", "TrainingRecipe", "committed_recipe", "contrastive_loss", "export", "make_model", "make_tokenizer",
+    "manifest", "train", "training_pictures",
 ]  # fmt: skip
 
 DATA = Path(__file__).parent / "data"

@@ -13,6 +13,7 @@ pictures of any size.  Own work, no outside pictures.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -100,7 +101,7 @@ class _Solid:
     part: NDArray[np.int8]  # index into _PARTS, of the blob in front
 
 
-def _capsule(blob: Blob, rows: Array, columns: Array) -> tuple[Array, Array]:
+def _capsule(blob: Blob, rows: Array, columns: Array) -> tuple[NDArray[Any], NDArray[Any]]:
     """Distance to the axis and radius there, both on the grid rows x columns."""
     dx, dy = blob.bx - blob.ax, blob.by - blob.ay
     length2 = max(dx * dx + dy * dy, 1e-6)
@@ -179,15 +180,15 @@ def _pattern(rng: np.random.Generator, kind: str, height: int, width: int, size:
     """Where the second colour shows, (height, width) in 0..1, for the patterned coats."""
     if kind == "tabby":
         warp = smooth_noise(rng, height, width, size * 0.35)
-        across = np.arange(width, dtype=np.float32)[None, :] * np.cos(0.3) + np.arange(height, dtype=np.float32)[
-            :, None
-        ] * np.sin(0.3)
+        rows = np.arange(height, dtype=np.float32)[:, None]
+        columns = np.arange(width, dtype=np.float32)[None, :]
+        across = columns * np.cos(0.3) + rows * np.sin(0.3)
         wave = np.sin(across * (2 * np.pi / (size * 0.23)) + 1.6 * warp)
-        return np.clip(2.2 * (wave - 0.1), 0.0, 1.0).astype(np.float32)
+        return np.asarray(np.clip(2.2 * (wave - 0.1), 0.0, 1.0), dtype=np.float32)
     if kind == "spots":
-        return np.clip(5.0 * (smooth_noise(rng, height, width, size * 0.13) - 0.55), 0.0, 1.0)
+        return np.asarray(np.clip(5.0 * (smooth_noise(rng, height, width, size * 0.13) - 0.55), 0.0, 1.0))
     if kind == "patches":
-        return np.clip(6.0 * (smooth_noise(rng, height, width, size * 0.5) - 0.25), 0.0, 1.0)
+        return np.asarray(np.clip(6.0 * (smooth_noise(rng, height, width, size * 0.5) - 0.25), 0.0, 1.0))
     return np.zeros((height, width), dtype=np.float32)
 
 
@@ -231,7 +232,7 @@ def _coat(rng: np.random.Generator, breed: Breed, solid: _Solid, size: float) ->
 # ------------------------------------------------------------------------------------------------ animals
 
 
-def _head(breed: Breed, x: float, y: float, r: float, turn: float, z: float) -> list[Blob]:
+def _head(breed: Breed, x: float, y: float, r: float, turn: float, *, z: float) -> list[Blob]:
     """A head of radius r about (x, y), looking at us, the face shifted sideways by `turn` (-1..1)."""
     blobs = [
         Blob(x - 0.3 * r, y + 0.05 * r, 0.8 * r, x + 0.3 * r, y + 0.05 * r, 0.8 * r, z, "head"),
@@ -353,7 +354,7 @@ def _face(
     hx, hy, r, turn = head
     shift = 0.3 * turn * r
 
-    def dab(
+    def dab(  # noqa: PLR0917 (a list of dabs reads best as a table)
         x: float, y: float, ra: float, x2: float, y2: float, rb: float, colour: Colour, strength: float = 1.0
     ) -> None:
         blob = place.blob(Blob(hx + shift + x * r, hy + y * r, ra * r, hx + shift + x2 * r, hy + y2 * r, rb * r))
@@ -387,6 +388,7 @@ def _paint_solid(
     picture: Array,
     solid: _Solid,
     colours: Array,
+    *,
     fur: float,
     light: tuple[float, float, float],
 ) -> Array:
@@ -408,7 +410,7 @@ def _paint_solid(
 
 
 def _tint(rng: np.random.Generator, own: Colour, coat_share: float, breed: Breed | None) -> Array:
-    """A colour for the surroundings: with `coat_share` a coat's, four times in five that of the animal in the picture."""
+    """A colour for the surroundings: with `coat_share` a coat's, four times in five that of the animal here."""
     colour = own
     if rng.random() < coat_share:
         of_this = breed is not None and rng.random() < 0.8
@@ -417,7 +419,9 @@ def _tint(rng: np.random.Generator, own: Colour, coat_share: float, breed: Breed
     return np.clip(np.asarray(colour) + rng.normal(0.0, 12.0, 3), 15, 240).astype(np.float32)
 
 
-def _surface(rng: np.random.Generator, ground: str, height: int, width: int, unit: float, breed: Breed | None) -> Array:
+def _surface(
+    rng: np.random.Generator, ground: str, height: int, width: int, *, unit: float, breed: Breed | None
+) -> Array:
     """One ground, (height, width, 3); `unit` is the picture's shorter side in pixels."""
     colour = _tint(rng, _OWN_GROUND[ground], coat_share=0.85, breed=breed)
     tone = 1.0 + 0.1 * smooth_noise(rng, height, width, unit / 5) + 0.05 * smooth_noise(rng, height, width, 1.5)
@@ -482,6 +486,7 @@ def _paint_thing(
     rng: np.random.Generator,
     picture: Array,
     scene: Scene,
+    *,
     kind: str,
     place: tuple[float, float, float],
     light: tuple[float, float, float],
@@ -503,7 +508,7 @@ def _paint_thing(
         colours = _mix(colours, _tint(rng, (60, 60, 60), 1.0, scene.breed), pattern)
     _shadow(view, (solid.distance < 0).astype(np.float32), unit)
     furry = size * (0.012 if kind == "blanket" else 0.002)
-    coverage[window] = _paint_solid(rng, view, solid, colours, furry, light)
+    coverage[window] = _paint_solid(rng, view, solid, colours, fur=furry, light=light)
     return coverage
 
 
@@ -517,11 +522,13 @@ def _shadow(picture: Array, alpha: Array, unit: float) -> None:
 
 def _background(rng: np.random.Generator, scene: Scene, height: int, width: int) -> Array:
     unit = float(min(height, width))
-    picture = _surface(rng, scene.ground, height, width, unit, scene.breed)
+    picture = _surface(rng, scene.ground, height, width, unit=unit, breed=scene.breed)
     if rng.random() < 0.6:  # a wall, a hedge or a sofa's back behind the floor
         horizon = int(height * rng.uniform(0.25, 0.6))
         behind = GROUNDS[rng.integers(len(GROUNDS))]
-        picture[:horizon] = _surface(rng, behind, horizon, width, unit, scene.breed) * rng.uniform(0.75, 1.05)
+        picture[:horizon] = _surface(rng, behind, horizon, width, unit=unit, breed=scene.breed) * rng.uniform(
+            0.75, 1.05
+        )
     return picture
 
 
@@ -574,7 +581,8 @@ def draw(
     Args:
         rng: where every place, size and shade comes from; the same state gives the same picture.
         scene: what to show.
-        height, width: size in pixels.
+        height: size in pixels.
+        width: size in pixels.
 
     Returns:
         The picture (height, width, 3) uint8 RGB and the animal's visible mask (height, width) bool.
@@ -585,14 +593,14 @@ def draw(
     picture = _background(rng, scene, height, width)
     for kind in scene.clutter:
         place = (rng.uniform(0, width), rng.uniform(0.15, 1.0) * height, unit * rng.uniform(0.2, 0.6))
-        _paint_thing(rng, picture, scene, kind, place, light)
+        _paint_thing(rng, picture, scene, kind=kind, place=place, light=light)
     mask = np.zeros((height, width), dtype=np.float32)
     if scene.breed is not None:
         mask = _paint_animal(rng, picture, scene.breed, scene.pose, light)
         if scene.in_front is not None:
             x, y = rng.uniform(0.15, 0.85) * width, rng.uniform(0.85, 1.05) * height
             place = (x, y, unit * rng.uniform(0.25, 0.45))
-            mask = mask * (1.0 - _paint_thing(rng, picture, scene, scene.in_front, place, light))
+            mask = mask * (1.0 - _paint_thing(rng, picture, scene, kind=scene.in_front, place=place, light=light))
     return _exposed(rng, picture), mask >= 0.5
 
 

@@ -51,7 +51,7 @@ class Backbone:
     """
 
     run: Callable[[Tensor], object]
-    blocks: Sequence[nn.Module]
+    blocks: Sequence[Any]
     side: int
     patch: int
     mean: tuple[float, float, float]
@@ -65,7 +65,8 @@ class Backbone:
     @property
     def device(self) -> torch.device:
         """Where the weights lie."""
-        return next(self.blocks[0].parameters()).device
+        device: torch.device = next(self.blocks[0].parameters()).device
+        return device
 
 
 @dataclass(frozen=True)

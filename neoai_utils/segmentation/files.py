@@ -26,16 +26,16 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "BREEDS", "REQUIRED", "Cuties", "Pictures", "check_submission", "class_names", "decode_mask", "encode_mask", "grade",
-    "iou", "mean_iou", "parse_submission", "read", "submission",
+    "BREEDS", "REQUIRED", "Cuties", "Pictures", "check_submission", "class_names", "decode_mask", "encode_mask",
+    "grade", "iou", "mean_iou", "parse_submission", "read", "submission",
 ]  # fmt: skip
 
 REQUIRED: tuple[str, ...] = ("cuties/val_imgs", "cuties/val_masks", "cuties/test_imgs")
 
 BREEDS: tuple[str, ...] = (
-    "american bulldog", "basset hound", "keeshond", "british shorthair", "sphynx", "pomeranian", "egyptian mau", "birman",
-    "american pit bull terrier", "japanese chin", "maine coon", "beagle", "bombay", "wheaten terrier", "shiba inu",
-    "havanese", "miniature pinscher", "yorkshire terrier", "boxer", "scottish terrier", "newfoundland", "chihuahua",
+    "american bulldog", "basset hound", "keeshond", "british shorthair", "sphynx", "pomeranian", "egyptian mau",
+    "birman", "american pit bull terrier", "japanese chin", "maine coon", "beagle", "bombay", "wheaten terrier",
+    "shiba inu", "havanese", "miniature pinscher", "yorkshire terrier", "boxer", "scottish terrier", "newfoundland", "chihuahua",
     "saint bernard", "persian", "bengal", "german shorthaired", "english cocker spaniel", "leonberger", "siamese",
     "abyssinian", "staffordshire bull terrier", "ragdoll", "pug", "russian blue", "samoyed", "english setter",
     "great pyrenees",
@@ -275,4 +275,4 @@ def _binary(values: NDArray[np.uint8], where: str, error: type[DataError]) -> Ma
     other = np.setdiff1d(values, (0, 255))
     if other.size:
         raise error(f"{where} must hold only 0 and 255, but also holds {other[0]}.")
-    return values == 255
+    return np.asarray(values == 255)

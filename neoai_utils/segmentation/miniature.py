@@ -2,8 +2,8 @@
 
 What is as in the original: folder and file names, the picture sizes (249 x 202 to 600 x 798, mostly 500 x 375), JPEG
 pictures, 0/255 PNG masks, 20 labelled pictures, a `CLIPModel` with a 14 x 14 grid. What differs: the pictures are drawn
-(`drawings`), the CLIP is small and has seen drawings only (`clip_training`), and there are 150 test pictures in place of
-1,000. Folder `clip/` and its `classes.json` are the miniature's own; the original's CLIP comes from the hub.
+(`drawings`), the CLIP is small and has seen drawings only (`clip_training`), and there are 150 test pictures
+in place of 1,000. Folder `clip/` and its `classes.json` are the miniature's own; the original's CLIP is the hub's.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     for name in ("val_imgs", "val_masks", "test_imgs"):
         (folder / name).mkdir(parents=True)
     (answers_dir / "test_masks").mkdir()
-    targets = [(folder / "val_imgs", folder / "val_masks", None)] * recipe.val
+    targets: list[tuple[Path, Path, int | None]] = [(folder / "val_imgs", folder / "val_masks", None)] * recipe.val
     targets += [(folder / "test_imgs", answers_dir / "test_masks", i) for i in range(recipe.test)]
     work = (delayed(_write)(recipe, index, *target) for index, target in enumerate(targets))
     facts = Parallel(n_jobs=-1)(work)[recipe.val :]
@@ -88,5 +88,5 @@ def _write(recipe: Recipe, index: int, pictures: Path, masks: Path, number: int 
 
 
 def oracle_mask(mask: Mask, grid: int) -> Mask:
-    """Return what a perfect probe could say: the true share of each of grid x grid cells, stretched, cut at one half."""
+    """Return a perfect probe's mask: the true share of each of grid x grid cells, stretched, cut at one half."""
     return upsample(soft_labels([mask], grid)[0], (mask.shape[0], mask.shape[1])) >= 0.5

@@ -38,7 +38,7 @@ def hard_labels(masks: Sequence[Mask], grid: int) -> NDArray[np.int64]:
 def soft_labels(masks: Sequence[Mask], grid: int) -> Maps:
     """Shrink masks to (number, grid, grid) shares 0..1: how much of each cell is animal."""
     shrunk = [Image.fromarray(mask.astype(np.float32)).resize((grid, grid), Image.Resampling.BOX) for mask in masks]
-    return np.clip(np.stack([np.asarray(image) for image in shrunk]), 0.0, 1.0)
+    return np.asarray(np.clip(np.stack([np.asarray(image) for image in shrunk]), 0.0, 1.0))
 
 
 # --------------------------------------------------------------------------------------- the published solution
@@ -101,14 +101,14 @@ def published_masks(heats: NDArray[np.float64], sizes: Sequence[tuple[int, int]]
 
 def _nearest(mask: Mask, size: tuple[int, int]) -> Mask:
     rows, columns = (_nearest_indices(m, n) for m, n in zip(mask.shape, size, strict=True))
-    return mask[rows[:, None], columns[None, :]]
+    return mask.take(rows, axis=0).take(columns, axis=1)
 
 
 @lru_cache(maxsize=256)
 def _nearest_indices(old: int, new: int) -> NDArray[np.int32]:
     """Return which of `old` pixels Pillow takes for each of `new` (it sums steps, so a formula can differ by one)."""
     line = Image.fromarray(np.arange(old, dtype=np.int32)[None]).resize((new, 1), Image.Resampling.NEAREST)
-    return np.asarray(line)[0]
+    return np.asarray(np.asarray(line)[0])
 
 
 # --------------------------------------------------------------------------------------------- soft labels
@@ -180,7 +180,8 @@ class SoftProbe:
 
     def predict(self, views: Sequence[Maps]) -> Maps:
         """Return probabilities (...,), the mean over views, each (..., width)."""
-        return np.mean([sigmoid((view @ self.vector)[..., 0] + self.offset[0]) for view in views], axis=0)
+        heats = [sigmoid((view @ self.vector)[..., 0] + self.offset[0]) for view in views]
+        return np.asarray(np.mean(heats, axis=0))
 
 
 def cells_of_views(views: Sequence[Maps], masks: Sequence[Mask]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -50,8 +50,8 @@ def guided_filter(picture: Picture, heat: Map, radius: int = 4, epsilon: float =
     height, width = picture.shape[:2]
     shrink = min(1.0, side / min(height, width))
     small = (max(2, round(height * shrink)), max(2, round(width * shrink)))
-    guide = np.asarray(Image.fromarray(picture).resize(small[::-1], Image.Resampling.BOX), dtype=np.float32) / 255
-    slope, offset = _local_lines(guide, upsample(heat, small), radius, epsilon)
+    guide = np.asarray(Image.fromarray(picture).resize(small[::-1], Image.Resampling.BOX), dtype=np.float32)
+    slope, offset = _local_lines(guide / np.float32(255), upsample(heat, small), radius, epsilon)
     full = picture.astype(np.float32) / 255
     result = upsample(offset, (height, width))
     for channel in range(3):
@@ -64,7 +64,7 @@ def _local_lines(guide: Map, target: Map, radius: int, epsilon: float) -> tuple[
 
     def box(values: Map) -> Map:
         size = (2 * radius + 1, 2 * radius + 1) + (1,) * (values.ndim - 2)
-        return ndimage.uniform_filter(values, size=size, mode="reflect")
+        return np.asarray(ndimage.uniform_filter(values, size=size, mode="reflect"))
 
     mean_guide, mean_target = box(guide), box(target)
     products = box((guide[..., :, None] * guide[..., None, :]).reshape(*guide.shape[:2], 9))

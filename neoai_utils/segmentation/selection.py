@@ -78,7 +78,7 @@ def threshold_curve(
         [iou(clean(heat >= t) if clean else heat >= t, mask) for t in thresholds]
         for heat, mask in zip(maps, masks, strict=True)
     ]
-    return np.mean(scores, axis=0)
+    return np.asarray(np.mean(scores, axis=0))
 
 
 def curves_of(

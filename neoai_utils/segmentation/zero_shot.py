@@ -47,9 +47,8 @@ def mean_threshold_mask(heat: Maps, size: tuple[int, int]) -> Mask:
 
     Bilinear to 224 x 224, scaled to 0..1, above its own mean, nearest pixel to the picture's size.
     """
-    stretched = functional.interpolate(torch.from_numpy(heat)[None, None], size=(CANVAS, CANVAS), mode="bilinear")[
-        0, 0
-    ].numpy()
+    canvas = functional.interpolate(torch.from_numpy(heat)[None, None], size=(CANVAS, CANVAS), mode="bilinear")
+    stretched = canvas[0, 0].numpy()
     scaled = (stretched - stretched.min()) / (np.ptp(stretched) + 1e-9)
     mask = Image.fromarray((scaled > scaled.mean()).astype(np.uint8))
     return np.asarray(mask.resize(size[::-1], Image.Resampling.NEAREST)).astype(bool)
@@ -103,7 +102,7 @@ def crop_maps(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int =
         with torch.inference_mode():
             seen = [
                 clip.embed_images(functional.interpolate(part, size=(backbone.side,) * 2, mode="bicubic"))
-                for part in patches.split(batch)
+                for part in torch.split(patches, batch)
             ]
             maps.append((torch.cat(seen) @ text).reshape(backbone.grid, backbone.grid).cpu().numpy())
     return np.stack(maps)
