@@ -35,10 +35,10 @@ REQUIRED: tuple[str, ...] = ("cuties/val_imgs", "cuties/val_masks", "cuties/test
 BREEDS: tuple[str, ...] = (
     "american bulldog", "basset hound", "keeshond", "british shorthair", "sphynx", "pomeranian", "egyptian mau",
     "birman", "american pit bull terrier", "japanese chin", "maine coon", "beagle", "bombay", "wheaten terrier",
-    "shiba inu", "havanese", "miniature pinscher", "yorkshire terrier", "boxer", "scottish terrier", "newfoundland", "chihuahua",
-    "saint bernard", "persian", "bengal", "german shorthaired", "english cocker spaniel", "leonberger", "siamese",
-    "abyssinian", "staffordshire bull terrier", "ragdoll", "pug", "russian blue", "samoyed", "english setter",
-    "great pyrenees",
+    "shiba inu", "havanese", "miniature pinscher", "yorkshire terrier", "boxer", "scottish terrier",
+    "newfoundland", "chihuahua", "saint bernard", "persian", "bengal", "german shorthaired",
+    "english cocker spaniel", "leonberger", "siamese", "abyssinian", "staffordshire bull terrier", "ragdoll",
+    "pug", "russian blue", "samoyed", "english setter", "great pyrenees",
 )  # fmt: skip
 """The class names that the competition's notebook gives, underscores as spaces."""
 
