@@ -25,7 +25,7 @@ from torch.nn import functional
 from neoai_utils.errors import AssetError
 
 __all__ = [
-    "Backbone", "Clip", "class_embeddings", "clip_from", "dense_features", "dino_backbone", "load_clip",
+    "Backbone", "Clip", "class_embeddings", "clip_from", "dense_features", "dino_backbone", "gathered", "load_clip",
     "open_clip_from", "pixels_of", "published_layers", "shifted_features", "stacked",
 ]  # fmt: skip
 
@@ -283,6 +283,11 @@ def dense_features(
         pixels = pixels_of(backbone, images[start : start + batch], backbone.side * scale)
         tokens = stacked(backbone, pixels.flip(3) if mirrored else pixels, layers)
         yield (tokens.flip(2) if mirrored else tokens).cpu().numpy()
+
+
+def gathered(batches: Iterator[Features]) -> Features:
+    """Join the batches of `dense_features` or `shifted_features`: (pictures, rows, columns, width)."""
+    return np.concatenate(list(batches))
 
 
 def shifted_features(

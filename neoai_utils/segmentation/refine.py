@@ -18,7 +18,7 @@ from PIL import Image
 from scipy import ndimage
 from torch.nn import functional
 
-__all__ = ["grab_cut", "guided_filter", "largest_part", "upsample"]
+__all__ = ["grab_cut", "guided_filter", "largest_part", "upsample", "upsampled"]
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -32,6 +32,11 @@ def upsample(heat: Map, size: tuple[int, int]) -> Map:
         torch.from_numpy(heat)[None, None].float(), size=size, mode="bilinear", align_corners=False
     )
     return stretched[0, 0].numpy()
+
+
+def upsampled(picture: Picture, heat: Map) -> Map:
+    """Stretch a map to the size of its picture: the refiner that does nothing else."""
+    return upsample(heat, (picture.shape[0], picture.shape[1]))
 
 
 def guided_filter(picture: Picture, heat: Map, radius: int = 4, epsilon: float = 1e-3, side: int = 112) -> Map:

@@ -24,7 +24,7 @@ from neoai_utils.segmentation.files import mean_iou
 
 __all__ = [
     "best_head", "class_of", "clearclip_maps", "crop_maps", "head_maps", "in_batches", "maskclip_maps",
-    "mean_threshold_mask", "mean_threshold_masks", "token_maps",
+    "mean_threshold_mask", "mean_threshold_masks", "one_head_maps", "token_maps",
 ]  # fmt: skip
 
 CANVAS = 224  # the organisers' working size in pixels
@@ -169,6 +169,11 @@ def head_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> dict[tupl
             own = values[..., part] @ attention.out_proj.weight[:, part].T + attention.out_proj.bias
             maps[block, head] = np.maximum(_similarity(clip, own, texts), 0.0)
     return maps
+
+
+def one_head_maps(clip: Clip, images: Sequence[Picture], texts: Tensor, head: tuple[int, int]) -> Maps:
+    """Return the maps of one (block, head) of `head_maps`, (pictures, grid, grid)."""
+    return head_maps(clip, images, texts)[head]
 
 
 @torch.inference_mode()
