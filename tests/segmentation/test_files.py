@@ -187,3 +187,15 @@ def test_wrong_mask_is_refused_by_its_id(competition, answer, text, message):
     with pytest.raises(SubmissionError, match=message) as caught:
         files.check_submission(answer, competition)
     assert "img_id 7" in str(caught.value)
+
+
+def test_class_names_of_the_original_and_of_the_miniature(competition):
+    assert len(files.class_names(competition)) == 37
+    (competition / "clip").mkdir()
+    path = competition / "clip/classes.json"
+    path.write_text('["tabby cat", "beagle dog"]', encoding="utf-8")
+    assert files.class_names(competition) == ("tabby cat", "beagle dog")
+    for broken in ('["tabby cat"', "[]", '{"a": 1}', "[1, 2]"):
+        path.write_text(broken, encoding="utf-8")
+        with pytest.raises(DataError, match=r"classes\.json"):
+            files.class_names(competition)

@@ -140,3 +140,28 @@ def test_threshold_choice():
     assert selection.best_threshold(np.array([1.0, 1.0, 1.0]), (0.2, 0.4, 0.6)) == 0.4  # the middle of ties
     cleaned = selection.threshold_curve([heat], [mask], (0.2,), clean=lambda m: m & [[0, 0, 1, 1]] > 0)
     np.testing.assert_allclose(cleaned, [1.0])
+
+
+def test_views_are_averaged():
+    features, masks = toy(pictures=3)
+    noisy = features + RANDOM.normal(0, 1, features.shape).astype(np.float32)
+    probe = SoftProbe().fit([features, noisy], masks)
+    both = probe.predict([features, noisy])
+    np.testing.assert_allclose(both, (probe.predict([features]) + probe.predict([noisy])) / 2, atol=1e-6)
+
+
+def test_the_strength_with_the_best_left_out_score_is_chosen():
+    features, masks = toy(pictures=4)
+    strength, maps = selection.choose_strength([features], masks, (1e-6, 1.0))
+    assert strength == 1.0  # 1e-6 cannot tell any cell from another
+    np.testing.assert_allclose(maps, selection.left_out_probabilities([features], masks, 1.0), atol=1e-6)
+
+
+def test_every_refiner_gets_its_curve():
+    heat = np.array([[[0.1, 0.9]]], dtype=np.float32)
+    picture = np.zeros((1, 2, 3), dtype=np.uint8)
+    mask = np.array([[False, True]])
+    refiners = {"as it is": lambda _picture, m: m, "upside down": lambda _picture, m: 1 - m}
+    curves = selection.curves_of(refiners, [picture], heat, [mask])
+    assert curves["as it is"].max() == 1.0
+    assert curves["upside down"].max() < 1.0

@@ -99,3 +99,22 @@ def test_mean_threshold_marks_the_upper_part():
     # the scale of the similarities does not matter
     assert np.array_equal(mask, zero_shot.mean_threshold_mask(heat * 0.01 - 5, (50, 80)))
     assert np.asarray(Image.fromarray(mask)).dtype == bool
+
+
+def test_batches_give_the_same_maps(tiny_clip, pictures):
+    many = pictures * 3
+    _, chosen = texts_for(tiny_clip, many)
+    whole = zero_shot.maskclip_maps(tiny_clip, many, chosen)
+    parts = zero_shot.in_batches(zero_shot.maskclip_maps, tiny_clip, many, chosen, batch=4)
+    np.testing.assert_allclose(whole, parts, atol=1e-5)
+
+
+def test_best_head_is_the_one_with_the_best_masks(tiny_clip, pictures):
+    """Take a head's own masks for the truth: it must win, with a perfect score."""
+    _, chosen = texts_for(tiny_clip, pictures)
+    maps = zero_shot.head_maps(tiny_clip, pictures, chosen)
+    wanted = next(head for head, m in maps.items() if np.ptp(m, axis=(1, 2)).min() > 0 and head[0] == 2)
+    truths = zero_shot.mean_threshold_masks(maps[wanted], [(40, 60), (64, 48)])
+    head, score = zero_shot.best_head(tiny_clip, pictures, chosen, truths)
+    assert (head, score) == (wanted, 1.0)
+    np.testing.assert_array_equal(zero_shot.one_head_maps(tiny_clip, pictures, chosen, head), maps[head])
