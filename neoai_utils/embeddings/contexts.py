@@ -23,8 +23,8 @@ __all__ = [
 ]  # fmt: skip
 
 OFFSETS = (-3, -2, -1, 1, 2, 3)
-NOISE_LEVELS = (0.5, 1.0, 2.0)
-NOISE_DOUBTS = (5.0, 20.0)
+NOISE_LEVELS = (0.25, 0.5, 1.0)
+NOISE_DOUBTS = (5.0, 20.0, 80.0)
 Texts = Sequence[Sequence[int]]
 
 

@@ -2,7 +2,7 @@
 
 `stack` is stacked regression (Wolpert, 1992; Breiman, 1996) learned on donors that were hidden; `match_norm` undoes the
 shrinkage of every regression; `correct_by_company` is the last step of our recipe, a Gaussian process on what a
-regression on number and spelling has missed.
+regression on spelling has missed.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def match_norm(damage: Damage, rows: Floats, power: float = 1.0) -> Floats:
 def correct_by_company(
     damage: Damage, texts: contexts.Texts, base: Floats, known: Ids, unseen: Floats, *, trust: float = 8.0
 ) -> tuple[Floats, Floats]:
-    """Correct a repair from number and spelling by the company that tokens keep in the texts.
+    """Correct a repair from spelling by the company that tokens keep in the texts.
 
     What the repair misses for donors is known; a Gaussian process carries it over to lost tokens that keep similar
     company. Its noise is chosen by leaving out one donor at a time (`contexts.choose_noise`).
