@@ -50,7 +50,7 @@ def box_cox(power: float, scale: float = 1.0) -> Transform:
         raise ValueError(f"the scale of a Box-Cox transform must be positive, got {scale}")
     if power == 0:
         return Transform("log y", lambda y: np.log(y / scale), lambda z: scale * np.exp(z))
-    # Values beyond the transform's range (a model may overshoot) end at a hundredth of the smallest sensible base.
+    # a model may overshoot the transform's range, where no way back exists; the base is kept positive
     return Transform(
         f"y^{power:g}",
         lambda y: ((y / scale) ** power - 1) / power,
