@@ -67,8 +67,7 @@ def split(
     rng = np.random.default_rng(seed)
     short = frame["text"].str.len().to_numpy() <= longest
     drawn = [
-        rng.permutation(np.flatnonzero(short & (frame["genre"] == genre).to_numpy()))[:count]
-        for genre, count in counts
+        rng.permutation(np.flatnonzero(short & (frame["genre"] == genre).to_numpy()))[:count] for genre, count in counts
     ]
     shown = np.zeros(len(frame), bool)
     shown[np.concatenate(drawn)] = True

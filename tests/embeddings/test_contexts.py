@@ -23,9 +23,7 @@ def test_neighbours_are_counted_by_place():
 
 def test_neighbour_means_by_hand():
     table = np.arange(10, dtype=np.float32).reshape(5, 2)
-    means = contexts.neighbour_means(
-        contexts.neighbours([[1, 2, 3]], 5), table, np.array([0, 1, 1, 1, 0]), damp=1e9
-    )
+    means = contexts.neighbour_means(contexts.neighbours([[1, 2, 3]], 5), table, np.array([0, 1, 1, 1, 0]), damp=1e9)
     assert means.shape == (5, 8)
     assert means[2].tolist() == [2, 3, 6, 7, 0, 0, 0, 0]  # left: row 1, right: row 3
     assert means[1].tolist() == [0, 0, 4, 5, 0, 0, 6, 7]

@@ -28,13 +28,12 @@ def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.mark.story
-def test_ours_beats_published_beats_baseline(played: headless.Play) -> None:
+def test_ours_beats_baseline_and_published(played: headless.Play) -> None:
     found = played.results
     assert found is not None
     sign = 1 if found["higher_is_better"] else -1
-    steps = [sign * found[name] for name in ("baseline", "published", "ours", "ceiling")]
-    assert steps == sorted(steps)
-    assert len(set(steps)) == 4
+    baseline, published, ours, ceiling = (sign * found[name] for name in ("baseline", "published", "ours", "ceiling"))
+    assert max(baseline, published) < ours < ceiling
     assert found["data"] == "miniature"
     assert len(found["rows"]) >= 10
     assert found["submission_sha256"] == storage.sha256_of(played.folder / "submission.csv")
