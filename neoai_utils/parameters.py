@@ -2,7 +2,7 @@
 
 papermill only logs a warning for a parameter that the notebook does not know, and `-p threshold high` assigns the
 text "high" without a word. The guard runs in the cell after the parameters and turns both into errors, so that
-even the bare papermill command fails within a second. (The idea of refusing unknown keys is that of
+even the bare papermill command fails before any work is done. (The idea of refusing unknown keys is that of
 nanoGPT's `configurator.py`.)
 
 A parameters cell declares each parameter with its type: `threshold: float = None  # help`. Python keeps these
