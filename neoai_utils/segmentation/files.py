@@ -272,7 +272,7 @@ def _read_mask(path: Path) -> Mask:
 
 
 def _binary(values: NDArray[np.uint8], where: str, error: type[DataError]) -> Mask:
-    other = np.setdiff1d(values, (0, 255))
+    other = values[(values != 0) & (values != 255)]
     if other.size:
-        raise error(f"{where} must hold only 0 and 255, but also holds {other[0]}.")
+        raise error(f"{where} must hold only 0 and 255, but also holds {other.min()}.")
     return np.asarray(values == 255)

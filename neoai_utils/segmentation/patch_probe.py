@@ -1,8 +1,9 @@
-"""Linear probes on dense features: from twenty masks to a probability for every cell.
+"""The published probe on dense features: from twenty masks to a probability for every cell.
 
 `PublishedProbe` is the published solution of the competition (S. Asandei, roai-solved, 2025) as it stands: hard labels,
 scikit-learn's logistic regression, one `predict_proba` call per cell, one dilation. `published_masks` gives the very
-same masks in one matrix product. `SoftProbe` learns from *soft* labels: the share of each cell that is animal.
+same masks in one matrix product. `soft_labels` are what `ridge_probe` learns from: the share of each cell that is
+animal.
 """
 
 from __future__ import annotations
@@ -18,10 +19,7 @@ from scipy import ndimage
 from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
-__all__ = [
-    "PublishedProbe", "SoftProbe", "cells_of_views", "fit_soft_logistic", "hard_labels", "published_mask",
-    "published_masks", "sigmoid", "soft_labels",
-]  # fmt: skip
+__all__ = ["PublishedProbe", "hard_labels", "published_mask", "published_masks", "soft_labels"]
 
 CANVAS = 224  # the published solution's working size in pixels
 
@@ -109,88 +107,3 @@ def _nearest_indices(old: int, new: int) -> NDArray[np.int32]:
     """Return which of `old` pixels Pillow takes for each of `new` (it sums steps, so a formula can differ by one)."""
     line = Image.fromarray(np.arange(old, dtype=np.int32)[None]).resize((new, 1), Image.Resampling.NEAREST)
     return np.asarray(np.asarray(line)[0])
-
-
-# --------------------------------------------------------------------------------------------- soft labels
-
-
-def fit_soft_logistic(
-    features: NDArray[np.float32],
-    labels: NDArray[np.float32],
-    inverse_strength: float,
-    weights: NDArray[np.float32] | None = None,
-    steps: int = 80,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Fit several logistic regressions on soft labels at once, by L-BFGS.
-
-    Every problem minimises `sum_i w_i * cross_entropy(label_i, sigmoid(x_i . v + b)) + |v|² / (2 C)`, which is
-    scikit-learn's objective with the label allowed to be a share. All problems see the same rows with weights of their
-    own (zero leaves a row out), so one matrix product serves all folds of a cross-validation.
-
-    Args:
-        features: (rows, width).
-        labels: (rows,) in 0..1.
-        inverse_strength: C.
-        weights: (rows, problems); None: one problem with all weights 1.
-        steps: at most so many L-BFGS iterations.
-
-    Returns:
-        Vectors (width, problems) and offsets (problems,).
-    """
-    x, y = torch.from_numpy(features), torch.from_numpy(labels)[:, None]
-    w = torch.ones(len(x), 1) if weights is None else torch.from_numpy(weights)
-    middle = x.mean(0)
-    x = x - middle  # the offset takes this up; centred columns make L-BFGS much faster
-    vectors = torch.zeros(x.shape[1], w.shape[1], requires_grad=True)
-    offsets = torch.zeros(w.shape[1], requires_grad=True)
-    optimiser = torch.optim.LBFGS(
-        [vectors, offsets], max_iter=steps, history_size=10, tolerance_grad=1e-6, line_search_fn="strong_wolfe"
-    )
-    y_all = y.expand(-1, w.shape[1])
-
-    def loss() -> torch.Tensor:
-        optimiser.zero_grad()
-        entropy = functional.binary_cross_entropy_with_logits(x @ vectors + offsets, y_all, weight=w, reduction="sum")
-        value = (entropy + vectors.square().sum() / (2 * inverse_strength)) / len(x)
-        value.backward()  # type: ignore[no-untyped-call]
-        return value
-
-    optimiser.step(loss)  # type: ignore[no-untyped-call]
-    found = vectors.detach()
-    return found.numpy(), (offsets.detach() - middle @ found).numpy()
-
-
-class SoftProbe:
-    """Logistic regression from cells to the share of the cell that is animal, on one or several views of a picture.
-
-    A view is a way to look: plain, mirrored, shifted by half a patch. All views share one regression; a cell's
-    probability is the mean over its views.
-    """
-
-    def __init__(self, inverse_strength: float = 1.0) -> None:
-        """Make an unfitted probe with regularisation C = `inverse_strength`."""
-        self.inverse_strength = inverse_strength
-
-    def fit(self, views: Sequence[Maps], masks: Sequence[Mask]) -> SoftProbe:
-        """Learn from views, each (pictures, grid, grid, width), and the pictures' masks."""
-        cells, labels = cells_of_views(views, masks)
-        weights = np.full((len(cells), 1), 1 / len(views), dtype=np.float32)
-        self.vector, self.offset = fit_soft_logistic(cells, labels, self.inverse_strength, weights)
-        return self
-
-    def predict(self, views: Sequence[Maps]) -> Maps:
-        """Return probabilities (...,), the mean over views, each (..., width)."""
-        heats = [sigmoid((view @ self.vector)[..., 0] + self.offset[0]) for view in views]
-        return np.asarray(np.mean(heats, axis=0))
-
-
-def cells_of_views(views: Sequence[Maps], masks: Sequence[Mask]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the cells of all views, (views * pictures * grid * grid, width), with their soft labels, (same,)."""
-    labels = soft_labels(masks, views[0].shape[1]).ravel()
-    cells = np.concatenate([view.reshape(-1, view.shape[-1]) for view in views])
-    return np.ascontiguousarray(cells), np.tile(labels, len(views))
-
-
-def sigmoid(scores: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return 1 / (1 + exp(-scores))."""
-    return np.asarray(1.0 / (1.0 + np.exp(-scores)), dtype=np.float32)

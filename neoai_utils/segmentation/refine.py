@@ -11,6 +11,9 @@ picture is and breaks where the picture does.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,7 +21,9 @@ from PIL import Image
 from scipy import ndimage
 from torch.nn import functional
 
-__all__ = ["grab_cut", "guided_filter", "largest_part", "upsample", "upsampled"]
+from neoai_utils.segmentation.files import iou
+
+__all__ = ["blend", "cut_blended", "each", "grab_cut", "guided_filter", "largest_part", "upsample", "upsampled"]
 
 Picture = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
@@ -81,34 +86,25 @@ def _local_lines(guide: Map, target: Map, radius: int, epsilon: float) -> tuple[
 
 
 def grab_cut(
-    picture: Picture,
-    heat: Map,
-    *,
-    likely: float = 0.4,
-    certain: float = 0.95,
-    share: float = 0.5,
-    side: int = 160,
-    rounds: int = 3,
+    picture: Picture, heat: Map, *, likely: float = 0.4, certain: float = 0.95, side: int = 240, rounds: int = 2
 ) -> Map:
-    """Blend a probability map with the graph cut that it starts.
+    """Return the graph cut that a map of estimates starts.
 
     Args:
         picture: (height, width, 3) uint8.
         heat: (rows, columns) map of any size.
         likely: from here on a pixel starts as "probably animal", below as "probably ground"; the cut may change both.
         certain: pixels at or above are animal and those at or below 1 - certain are ground, whatever their colour.
-        share: weight of the cut in the blend; 0 leaves the map as it is.
         side: the shorter side in pixels at which the cut is made.
         rounds: how often colour models and cut are made anew.
 
     Returns:
-        (height, width) float32, (1 - share) * map + share * cut. Where there is no animal or no ground to start from,
-        the map alone.
+        (height, width) float32, 1 for animal and 0 for ground, in between along the stretched edge. Where there is
+        no animal or no ground to start from, what lies at or above `likely`.
     """
     import cv2
 
     height, width = picture.shape[:2]
-    full = upsample(heat, (height, width))
     shrink = min(1.0, side / min(height, width))
     small = (max(2, round(height * shrink)), max(2, round(width * shrink)))
     seen = np.asarray(Image.fromarray(picture).resize(small[::-1], Image.Resampling.BOX))
@@ -116,13 +112,43 @@ def grab_cut(
     marks = np.where(start >= likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     marks[start >= certain], marks[start <= 1.0 - certain] = cv2.GC_FGD, cv2.GC_BGD
     animal = marks % 2 == 1  # OpenCV's numbers of both kinds of foreground are odd
-    if min(np.count_nonzero(animal), np.count_nonzero(~animal)) < _COLOUR_CLUSTERS:
+    if min(np.count_nonzero(animal), np.count_nonzero(~animal)) >= _COLOUR_CLUSTERS:
+        cv2.setRNGSeed(0)  # the colour models start from k-means
+        models = np.zeros((2, 1, 65))
+        cv2.grabCut(np.ascontiguousarray(seen), marks, None, models[0], models[1], rounds, cv2.GC_INIT_WITH_MASK)
+    return upsample((marks % 2).astype(np.float32), (height, width))
+
+
+def blend(heat: Map, cut: Map, *, share: float = 0.7, trust: float = 0.0, likely: float = 0.4) -> Map:
+    """Blend a map with the cut that it started, unless the two disagree.
+
+    Args:
+        heat: (rows, columns) map of any size.
+        cut: `grab_cut`'s, (height, width).
+        share: weight of the cut; 0 leaves the map as it is.
+        trust: where the IoU of the cut with what the map holds at or above `likely` is lower than this, the cut has
+            swallowed ground or lost the animal, and the map stays alone.
+        likely: what the cut was started with.
+
+    Returns:
+        (height, width) float32.
+    """
+    full = upsample(heat, (cut.shape[0], cut.shape[1]))
+    if iou(cut >= 0.5, full >= likely) < trust:
         return full
-    cv2.setRNGSeed(0)  # the colour models start from k-means
-    models = np.zeros((2, 1, 65))
-    cv2.grabCut(np.ascontiguousarray(seen), marks, None, models[0], models[1], rounds, cv2.GC_INIT_WITH_MASK)
-    cut = upsample((marks % 2).astype(np.float32), (height, width))
     return np.asarray((1.0 - share) * full + share * cut, dtype=np.float32)
+
+
+def cut_blended(picture: Picture, heat: Map, *, likely: float = 0.4, share: float = 0.7, trust: float = 0.0) -> Map:
+    """Return the `blend` of a map with its own `grab_cut`, (height, width) float32."""
+    return blend(heat, grab_cut(picture, heat, likely=likely), share=share, trust=trust, likely=likely)
+
+
+def each(way: Callable[..., Map], *columns: Iterable[Any]) -> list[Map]:
+    """Apply a refiner to many pictures and their maps, on all cores (OpenCV leaves the interpreter free)."""
+    from joblib import Parallel, delayed
+
+    return list(Parallel(n_jobs=-1, prefer="threads")(delayed(way)(*row) for row in zip(*columns, strict=True)))
 
 
 def largest_part(mask: Mask) -> Mask:

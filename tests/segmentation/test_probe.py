@@ -1,4 +1,4 @@
-"""Probes: the published one bit for bit, the soft one against scikit-learn, the choices against cheating."""
+"""The published probe bit for bit, soft labels, and the choices made by left-out scores."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 
-from neoai_utils.segmentation import patch_probe, selection
-from neoai_utils.segmentation.patch_probe import PublishedProbe, SoftProbe
-
-RANDOM = np.random.default_rng(0)
+from neoai_utils.segmentation import patch_probe, ridge_probe, selection
+from neoai_utils.segmentation.patch_probe import PublishedProbe
 
 
 def toy(pictures: int = 5, grid: int = 14, width: int = 6, seed: int = 0):
@@ -75,60 +73,7 @@ def test_fast_published_masks_at_real_sizes(size):
         assert np.array_equal(mask, patch_probe.published_mask(heat, size))
 
 
-# ------------------------------------------------------------------------------------------------ soft logistic
-
-
-@pytest.mark.parametrize("c", [0.1, 1.0, 30.0])
-def test_soft_logistic_equals_scikit_learn_on_hard_labels(c):
-    x = RANDOM.normal(size=(400, 5)).astype(np.float32) + 3
-    y = (x @ np.arange(5) + RANDOM.normal(size=400) > 30).astype(np.float32)
-    vectors, offsets = patch_probe.fit_soft_logistic(x, y, c)
-    plain = LogisticRegression(C=c, max_iter=5000, tol=1e-8).fit(x, y)
-    scores = 1 / (1 + np.exp(-(x @ vectors[:, 0] + offsets[0])))
-    np.testing.assert_allclose(scores, plain.predict_proba(x)[:, 1], atol=5e-3)
-
-
-def test_soft_labels_are_doubled_rows_with_weights():
-    """A share of 0.3 is three tenths of an animal row and seven tenths of a ground row."""
-    x = RANDOM.normal(size=(300, 4)).astype(np.float32)
-    y = RANDOM.random(300).astype(np.float32)
-    vectors, offsets = patch_probe.fit_soft_logistic(x, y, 1.0)
-    plain = LogisticRegression(C=1.0, max_iter=5000, tol=1e-8)
-    plain.fit(np.concatenate([x, x]), np.repeat([1, 0], 300), sample_weight=np.concatenate([y, 1 - y]))
-    np.testing.assert_allclose(vectors[:, 0], plain.coef_[0], atol=5e-3)
-    np.testing.assert_allclose(offsets[0], plain.intercept_[0], atol=5e-3)
-
-
-def test_left_out_picture_by_picture():
-    """All folds at once give what one fit per fold gives."""
-    features, masks = toy(pictures=4)
-    fast = selection.left_out_probabilities([features], masks, 1.0)
-    for left in range(4):
-        others = [i for i in range(4) if i != left]
-        probe = SoftProbe(1.0).fit([features[others]], [masks[i] for i in others])
-        np.testing.assert_allclose(fast[left], probe.predict([features[left]]), atol=0.01)
-
-
-def test_a_left_out_picture_never_sees_its_own_mask():
-    """Noise features: the fit on itself looks clever, the left-out one knows nothing."""
-    random = np.random.default_rng(1)
-    masks = [random.random((14, 14)) < 0.5 for _ in range(4)]
-    features = random.normal(size=(4, 14, 14, 300)).astype(np.float32)
-    labels = np.stack(masks)
-    own = SoftProbe(10.0).fit([features], masks).predict([features])
-    left_out = selection.left_out_probabilities([features], masks, 10.0)
-    assert np.mean((own > 0.5) == labels) > 0.7
-    assert np.mean((left_out > 0.5) == labels) == pytest.approx(0.5, abs=0.08)
-
-
-def test_soft_probe_learns():
-    features, masks = toy(pictures=6)
-    probe = SoftProbe().fit([features[:4]], masks[:4])
-    heat = probe.predict([features[4:]])
-    assert heat.shape == (2, 14, 14)
-    assert heat.dtype == np.float32
-    truth = patch_probe.soft_labels(masks[4:], 14)
-    assert np.corrcoef(heat.ravel(), truth.ravel())[0, 1] > 0.7
+# ------------------------------------------------------------------------------------------------ choices
 
 
 def test_threshold_choice():
@@ -142,26 +87,20 @@ def test_threshold_choice():
     np.testing.assert_allclose(cleaned, [1.0])
 
 
-def test_views_are_averaged():
-    features, masks = toy(pictures=3)
-    noisy = features + RANDOM.normal(0, 1, features.shape).astype(np.float32)
-    probe = SoftProbe().fit([features, noisy], masks)
-    both = probe.predict([features, noisy])
-    np.testing.assert_allclose(both, (probe.predict([features]) + probe.predict([noisy])) / 2, atol=1e-6)
-
-
-def test_the_strength_with_the_best_left_out_score_is_chosen():
+def test_the_penalty_with_the_best_left_out_score_is_chosen():
     features, masks = toy(pictures=4)
-    strength, maps = selection.choose_strength([features], masks, (1e-6, 1.0))
-    assert strength == 1.0  # 1e-6 cannot tell any cell from another
-    np.testing.assert_allclose(maps, selection.left_out_probabilities([features], masks, 1.0), atol=1e-6)
+    penalty, maps = selection.choose_penalty(features, masks, (1e9, 1.0))
+    assert penalty == 1.0  # 1e9 cannot tell any cell from another
+    np.testing.assert_allclose(maps, ridge_probe.left_out(features, masks, (1.0,))[1.0], atol=1e-6)
 
 
-def test_every_refiner_gets_its_curve():
-    heat = np.array([[[0.1, 0.9]]], dtype=np.float32)
-    picture = np.zeros((1, 2, 3), dtype=np.uint8)
-    mask = np.array([[False, True]])
-    refiners = {"as it is": lambda _picture, m: m, "upside down": lambda _picture, m: 1 - m}
-    curves = selection.curves_of(refiners, [picture], heat, [mask])
-    assert curves["as it is"].max() == 1.0
-    assert curves["upside down"].max() < 1.0
+@given(st.integers(0, 2**31), st.floats(0, 1))
+@settings(max_examples=40, deadline=None)
+def test_the_quick_curve_is_the_slow_one(seed, share):
+    """One pass of counting gives what thresholding one by one gives, values on a threshold and empty masks included."""
+    random = np.random.default_rng(seed)
+    heats = [np.round(random.random((9, 11)), 2).astype(np.float32) for _ in range(3)]
+    masks = [random.random((9, 11)) < share, random.random((9, 11)) < 0.3, np.zeros((9, 11), dtype=bool)]
+    quick = selection.threshold_curve(heats, masks)
+    slow = selection.threshold_curve(heats, masks, clean=lambda mask: mask)
+    np.testing.assert_allclose(quick, slow, atol=1e-12)

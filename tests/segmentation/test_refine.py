@@ -41,10 +41,12 @@ def test_edges_are_found(refiner):
     assert files.iou(refined >= 0.5, mask) > plain + 0.02
 
 
-@pytest.mark.parametrize("refiner", [refine.guided_filter, refine.grab_cut])
-def test_a_constant_map_stays_constant(refiner):
+def test_a_constant_map_stays_constant():
     picture, _, _ = disc()
-    np.testing.assert_allclose(refiner(picture, np.full((14, 14), 0.2, dtype=np.float32)), 0.2, atol=1e-3)
+    flat = np.full((14, 14), 0.2, dtype=np.float32)
+    np.testing.assert_allclose(refine.guided_filter(picture, flat), 0.2, atol=1e-3)
+    assert not refine.grab_cut(picture, flat).any()  # nothing to start from: what the map says, no animal
+    assert refine.grab_cut(picture, flat + 0.5).all()
 
 
 def test_guided_filter_against_a_fit_in_every_window():
@@ -71,21 +73,43 @@ def test_guided_filter_against_a_fit_in_every_window():
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_grab_cut_is_the_same_every_time_and_honours_its_share():
-    picture, _, coarse = disc(noise=60.0)
+def test_grab_cut_is_the_same_every_time_on_one_core_and_on_many():
+    picture, mask, coarse = disc(noise=60.0)
     first = refine.grab_cut(picture, coarse)
-    assert np.array_equal(first, refine.grab_cut(picture, coarse))
-    np.testing.assert_allclose(
-        refine.grab_cut(picture, coarse, share=0.0), refine.upsample(coarse, (120, 160)), atol=1e-6
-    )
-    assert set(np.unique(refine.grab_cut(picture, coarse, share=1.0, side=120))) <= {0.0, 1.0}
+    assert set(np.unique(first)) <= {0.0, 1.0}  # smaller than the working size: not stretched
+    cuts = refine.each(refine.grab_cut, [picture] * 6, [coarse] * 6)
+    assert all(np.array_equal(first, cut) for cut in cuts)
+    small = refine.grab_cut(picture, coarse, side=60)
+    assert small.shape == mask.shape
 
 
 def test_grab_cut_keeps_what_is_certain():
     picture, mask, _ = disc()
     wrong = (~mask[4::8, 4::8]).astype(np.float32)  # the colours say otherwise, certainty wins
-    cut = refine.grab_cut(picture, wrong, share=1.0)
-    assert files.iou(cut >= 0.5, ~mask) > 0.8
+    assert files.iou(refine.grab_cut(picture, wrong) >= 0.5, ~mask) > 0.8
+
+
+def test_a_blend_honours_its_share():
+    _, mask, coarse = disc()
+    full = refine.upsample(coarse, mask.shape)
+    cut = mask.astype(np.float32)
+    np.testing.assert_allclose(refine.blend(coarse, cut, share=0.0), full, atol=1e-6)
+    np.testing.assert_allclose(refine.blend(coarse, cut, share=1.0), cut, atol=1e-6)
+    np.testing.assert_allclose(refine.blend(coarse, cut, share=0.25), 0.75 * full + 0.25 * cut, atol=1e-6)
+
+
+def test_cut_and_blend_in_one_call():
+    picture, _, coarse = disc(noise=60.0)
+    expected = refine.blend(coarse, refine.grab_cut(picture, coarse, likely=0.3), share=0.6, trust=0.2, likely=0.3)
+    assert np.array_equal(refine.cut_blended(picture, coarse, likely=0.3, share=0.6, trust=0.2), expected)
+
+
+def test_a_cut_that_swallowed_the_ground_is_not_trusted():
+    _, mask, coarse = disc()
+    full, everything = refine.upsample(coarse, mask.shape), np.ones(mask.shape, dtype=np.float32)
+    agreement = files.iou(everything >= 0.5, full >= 0.4)
+    np.testing.assert_allclose(refine.blend(coarse, everything, trust=agreement + 0.01), full)
+    assert not np.allclose(refine.blend(coarse, everything, trust=agreement - 0.01), full)
 
 
 def test_largest_part_known_answer():
