@@ -2,8 +2,8 @@
 
 `PublishedProbe` is the published solution of the competition (S. Asandei, roai-solved, 2025) as it stands: hard labels,
 scikit-learn's logistic regression, one `predict_proba` call per cell, one dilation. `published_masks` gives the very
-same masks in one matrix product. `soft_labels` are what `ridge_probe` learns from: the share of each cell that is
-animal.
+same masks of the same maps at once; maps out of one matrix product may differ in the last digit. `soft_labels` are what
+`ridge_probe` learns from: the share of each cell that is animal.
 """
 
 from __future__ import annotations
