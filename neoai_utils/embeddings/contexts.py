@@ -130,17 +130,17 @@ def focus(damage: Damage, texts: Texts, base: Floats, size: int = 64, seed: int 
     vectors[seen] = _unit(left * np.sqrt(strength))
     donors = damage.donors[frequency[damage.donors] > 0]
     rows = base.copy()
-    for row in np.flatnonzero(frequency[damage.lost] > 0):
-        rows[row] = sparsemax(vectors[donors] @ vectors[damage.lost[row]]) @ damage.table[donors]
+    places = np.flatnonzero(frequency[damage.lost] > 0)
+    rows[places] = sparsemax(vectors[damage.lost[places]] @ vectors[donors].T) @ damage.table[donors]
     return rows
 
 
 def sparsemax(scores: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:
-    """Return the point of the probability simplex nearest to `scores` (n,); most of its entries are zero."""
-    ordered = np.sort(scores)[::-1]
-    above = np.cumsum(ordered) - 1
-    size = np.flatnonzero(ordered * np.arange(1, len(scores) + 1) > above)[-1]
-    return np.asarray(np.maximum(scores - above[size] / (size + 1), 0))
+    """Return the point of the probability simplex nearest to each row of `scores` (rows, n); most entries are zero."""
+    ordered = -np.sort(-scores, axis=1)
+    above = np.cumsum(ordered, axis=1) - 1
+    size = (ordered * np.arange(1, scores.shape[1] + 1) > above).sum(axis=1, keepdims=True)
+    return np.asarray(np.maximum(scores - np.take_along_axis(above, size - 1, axis=1) / size, 0))
 
 
 def centred(damage: Damage, base: Floats) -> Floats:
@@ -225,8 +225,8 @@ def choose_noise(
 ) -> tuple[NDArray[np.float64], Floats]:
     """Choose the Gaussian process's noise by leaving out one known token at a time.
 
-    The noise of a token is level * (1 + doubt / count): company kept rarely is doubtful. The pair (level, doubt) with
-    the highest mean centred cosine wins, each token weighted by the root of its count.
+    The noise of a token is level * (1 + doubt / count): company kept rarely is doubtful. First the level, then the
+    doubt with the highest mean centred cosine wins, each token weighted by the root of its count.
 
     Args:
         kernel: see `correct`.
@@ -238,15 +238,19 @@ def choose_noise(
     Returns:
         (noise, left_out): (known,) and the corrected left-out rows, (known, size).
     """
-    best, chosen = -np.inf, (np.ones(len(truth)), unseen)
-    for level in NOISE_LEVELS:
-        for doubt in NOISE_DOUBTS:
-            noise = level * (1 + doubt / frequency)
-            rows = unseen + leave_one_out(kernel, truth - unseen, noise)
-            cosine = float(np.average(centred_cosine(rows, truth, mean), weights=np.sqrt(frequency)))
-            if cosine > best:
-                best, chosen = cosine, (noise, rows)
-    return chosen
+
+    def tried(level: float, doubt: float) -> tuple[float, NDArray[np.float64], Floats]:
+        noise = level * (1 + doubt / frequency)
+        rows = unseen + leave_one_out(kernel, truth - unseen, noise)
+        cosine = float(np.average(centred_cosine(rows, truth, mean), weights=np.sqrt(frequency)))
+        return cosine, noise, rows
+
+    usual = NOISE_DOUBTS[len(NOISE_DOUBTS) // 2]
+    by_level = {level: tried(level, usual) for level in NOISE_LEVELS}
+    level = max(by_level, key=lambda level: by_level[level][0])
+    by_doubt = [by_level[level], *(tried(level, doubt) for doubt in NOISE_DOUBTS if doubt != usual)]
+    _, noise, rows = max(by_doubt, key=lambda trial: trial[0])
+    return noise, rows
 
 
 def frequent(ids: Ids, words: Sequence[str], frequency: NDArray[np.int64], least: int = 2) -> Ids:

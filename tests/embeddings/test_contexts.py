@@ -30,16 +30,16 @@ def test_neighbour_means_by_hand():
     assert not means[4].any()
 
 
-@given(arrays(np.float64, st.integers(1, 30), elements=st.floats(-5, 5)))
+@given(arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=st.floats(-5, 5)))
 @settings(max_examples=100, deadline=None)
 def test_sparsemax_is_the_nearest_point_of_the_simplex(scores):
-    weights = contexts.sparsemax(scores)
-    assert weights.min() >= 0
-    assert weights.sum() == pytest.approx(1)
-    # optimality: where weights are positive, score minus weight is one constant, elsewhere the score is below it
-    level = (scores - weights)[weights > 1e-12]
-    assert np.ptp(level) < 1e-9
-    assert (scores[weights == 0] <= level.max() + 1e-9).all()
+    for row, weights in zip(scores, contexts.sparsemax(scores), strict=True):
+        assert weights.min() >= 0
+        assert weights.sum() == pytest.approx(1)
+        # optimality: where weights are positive, score minus weight is one constant, elsewhere the score is below it
+        level = (row - weights)[weights > 1e-12]
+        assert np.ptp(level) < 1e-9
+        assert (row[weights == 0] <= level.max() + 1e-9).all()
 
 
 def random_kernel(size, rng):
