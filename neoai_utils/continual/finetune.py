@@ -1,0 +1,199 @@
+"""Fine-tuning with distillation: one loop for the organisers' recipe, the published one and the better ones.
+
+The loss is alpha * CE(labels) + (1 - alpha) * T^2 * KL(teacher_T || student_T), "learning without forgetting"
+(Li and Hoiem 2016, 1606.09282). The teacher is the network as it was given; it reads the same augmented pictures, but
+in evaluation mode. What may vary is which logits are distilled, whether BatchNorm statistics are frozen, which
+parameters learn, and at which rates.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from neoai_utils.continual import checkpoint
+from neoai_utils.continual.inference import Pixels, normalised
+from neoai_utils.errors import ParameterError
+
+if TYPE_CHECKING:
+    from timm.models.tiny_vit import TinyVit
+
+__all__ = ["Plan", "augment", "distillation", "fine_tune", "freeze_norm"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to fine-tune.
+
+    Attributes:
+        epochs: passes over the pictures.
+        rate: AdamW's highest rate; it falls along a cosine to a fiftieth.
+        head_rate: rate of the last linear layer; None: the same.
+        clip: greatest norm of the gradient.
+        alpha: share of the labels' loss; the rest is distillation. 1 needs no teacher.
+        temperature: of the distillation.
+        distil: "all" logits, or only the "old" classes'.
+        frozen_norm: keep BatchNorm's running statistics and normalise with them.
+        part: which parameters learn: "all", the "head" (the last linear layer), or "lora": the head and low-rank changes
+            W + BA to the transformer blocks' linear layers (Hu et al. 2021, 2106.09685).
+        rank: of B and A.
+        batch: pictures per step.
+    """
+
+    epochs: int = 100
+    rate: float = 5e-5
+    head_rate: float | None = None
+    clip: float = 1.0
+    alpha: float = 1.0
+    temperature: float = 4.0
+    distil: Literal["all", "old"] = "all"
+    frozen_norm: bool = False
+    part: Literal["all", "head", "lora"] = "all"
+    rank: int = 8
+    batch: int = 64
+
+    def __post_init__(self) -> None:
+        """Refuse impossible values."""
+        if not 0 <= self.alpha <= 1:
+            raise ParameterError(f"alpha must be between 0 and 1, got {self.alpha}.")
+        if self.epochs < 0 or self.batch < 1:
+            raise ParameterError("epochs must be 0 or more, batch 1 or more.")
+        if min(self.rate, self.clip, self.temperature, self.head_rate or 1.0) <= 0:
+            raise ParameterError("rate, head_rate, clip and temperature must be positive.")
+
+
+def fine_tune(
+    model: TinyVit,
+    pixels: Pixels,
+    classes: Sequence[int] | Tensor,
+    plan: Plan,
+    *,
+    teacher: TinyVit | None = None,
+    old: Sequence[int] = (),
+    replay: Pixels | None = None,
+    seed: int = 0,
+    watch: Callable[[int, TinyVit], None] | None = None,
+) -> TinyVit:
+    """Return a fine-tuned copy of a network, in evaluation mode.
+
+    Args:
+        model: where to start; unchanged.
+        pixels: (n, 3, side, side) uint8 pictures.
+        classes: (n,) their classes.
+        plan: rates, losses, parts.
+        teacher: the network to distil from; needed if `plan.alpha` is below 1.
+        old: classes without pictures; needed for `distil="old"`.
+        replay: further pictures (m, 3, side, side), uint8, for which only the teacher answers; as many as real ones
+            are mixed into each step.
+        seed: of order, augmentation and dropout.
+        watch: called with (epochs done, network) after each epoch; may evaluate it.
+
+    Raises:
+        ParameterError: the teacher or the old classes that the plan needs are missing, or the lengths differ.
+    """
+    labels = torch.as_tensor(classes, dtype=torch.long)
+    _check(plan, len(pixels), labels, teacher, old)
+    student = checkpoint.clone(model)
+    device = next(student.parameters()).device
+    images, labels = torch.as_tensor(pixels), labels.to(device)
+    extra = None if replay is None else torch.as_tensor(replay)
+    chosen = list(old) if plan.distil == "old" else list(range(student.num_classes))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        adapted = _with_lora(student, plan.rank) if plan.part == "lora" else None
+    optimiser = _optimiser(student, plan)
+    schedule = _cosine(optimiser, plan.epochs * math.ceil(len(images) / plan.batch))
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        for epoch in range(plan.epochs):
+            _training_mode(student, plan)
+            for rows in torch.randperm(len(images), generator=generator).split(plan.batch):
+                batch = images[rows]
+                if extra is not None:
+                    batch = torch.cat([batch, extra[torch.randint(len(extra), (len(rows),), generator=generator)]])
+                views = augment(normalised(batch), generator).to(device)
+                logits = student(views)
+                loss = plan.alpha * functional.cross_entropy(logits[: len(rows)], labels[rows])
+                if teacher is not None and plan.alpha < 1:
+                    with torch.no_grad():
+                        goal = teacher(views)
+                    lesson = distillation(logits[:, chosen], goal[:, chosen], plan.temperature)
+                    loss = loss + (1 - plan.alpha) * lesson
+                optimiser.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                nn.utils.clip_grad_norm_(student.parameters(), plan.clip)
+                optimiser.step()
+                schedule.step()
+            if watch is not None:
+                watch(epoch + 1, student.eval())
+    if adapted is not None:
+        student = adapted.merge_and_unload()
+    return checkpoint.clone(student)
+
+
+def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
+    """Return T^2 * KL(teacher || student) of logits (batch, classes) softened by T, the batch's mean (1503.02531)."""
+    soft = functional.log_softmax(student / temperature, dim=1)
+    goal = functional.log_softmax(teacher / temperature, dim=1)
+    return temperature**2 * functional.kl_div(soft, goal, reduction="batchmean", log_target=True)
+
+
+def augment(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Return (n, 3, side, side) pictures, each mirrored or not, with a little other contrast and brightness."""
+    flipped = torch.rand(len(images), generator=generator) < 0.5
+    images = torch.where(flipped[:, None, None, None], images.flip(3), images)
+    contrast, brightness = torch.rand(2, len(images), 1, 1, 1, generator=generator) - 0.5
+    return images * (1 + 0.4 * contrast) + 0.2 * brightness
+
+
+def freeze_norm(model: nn.Module) -> None:
+    """Let BatchNorm layers normalise with their running statistics and stop updating these."""
+    for module in model.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
+
+
+def _training_mode(student: TinyVit, plan: Plan) -> None:
+    student.train()
+    if plan.frozen_norm or plan.part == "head":
+        freeze_norm(student)
+
+
+def _with_lora(student: TinyVit, rank: int) -> Any:
+    """Give the transformer blocks' linear layers low-rank changes, in place; return peft's handle on them."""
+    from peft import LoraConfig, get_peft_model
+
+    return get_peft_model(student, LoraConfig(r=rank, lora_alpha=rank, target_modules=["qkv", "proj", "fc1", "fc2"]))
+
+
+def _check(plan: Plan, count: int, labels: Tensor, teacher: TinyVit | None, old: Sequence[int]) -> None:
+    if len(labels) != count:
+        raise ParameterError(f"{count} pictures but {len(labels)} classes.")
+    if plan.alpha < 1 and teacher is None:
+        raise ParameterError("alpha below 1 distils and needs a teacher.")
+    if plan.alpha < 1 and plan.distil == "old" and not len(old):
+        raise ParameterError('distil="old" needs the old classes.')
+
+
+def _optimiser(student: TinyVit, plan: Plan) -> torch.optim.Optimizer:
+    head = {id(values) for values in student.head.fc.parameters()}
+    for name, values in student.named_parameters():
+        chosen = plan.part == "all" or (plan.part == "lora" and "lora_" in name)
+        values.requires_grad_(chosen or id(values) in head)
+    body = [values for values in student.parameters() if values.requires_grad and id(values) not in head]
+    groups = [{"params": list(student.head.fc.parameters()), "lr": plan.head_rate or plan.rate}]
+    return torch.optim.AdamW(groups + ([{"params": body}] if body else []), lr=plan.rate)
+
+
+def _cosine(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    floor = 0.02
+    return torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: floor + (1 - floor) * (1 + math.cos(math.pi * step / max(steps, 1))) / 2
+    )

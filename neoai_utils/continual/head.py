@@ -1,0 +1,86 @@
+"""What can be done to the last linear layer alone: imprint rows, align their lengths, shift the logits.
+
+The head's rows are old-data knowledge: a row of a well-learnt class points where the features of its pictures lie
+("neural collapse", Papyan et al. 2020, 2008.08186), and its length tells how strongly it was learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from neoai_utils.continual import checkpoint
+from neoai_utils.errors import ParameterError
+
+if TYPE_CHECKING:
+    from timm.models.tiny_vit import TinyVit
+
+__all__ = ["align", "class_means", "imprint", "row_norms", "shift"]
+
+
+def class_means(features: Tensor, labels: Tensor, classes: Sequence[int]) -> Tensor:
+    """Return the mean feature of each class, (classes, width).
+
+    Args:
+        features: (n, width).
+        labels: (n,) class numbers.
+        classes: which means to return, in this order.
+
+    Raises:
+        ParameterError: a class has no picture.
+    """
+    labels = torch.as_tensor(labels)
+    for number in classes:
+        if not bool((labels == number).any()):
+            raise ParameterError(f"class {number} has no picture to imprint.")
+    return torch.stack([features[labels == number].mean(dim=0) for number in classes])
+
+
+def imprint(model: TinyVit, features: Tensor, labels: Tensor, old: Sequence[int]) -> TinyVit:
+    """Return a copy in which each labelled class's row is its mean feature, as long as an old row (1712.07136).
+
+    The mean of all labelled pictures is taken off first: what every picture has in common says nothing about its class.
+    The bias is the mean of the old classes' biases, less what the new row gives to that common part, so that a new
+    logit is on the old logits' scale.
+
+    Args:
+        model: the network; unchanged.
+        features: (n, width), `inference.features` of the labelled pictures.
+        labels: (n,) their classes.
+        old: classes whose rows set length and bias.
+    """
+    labels = torch.as_tensor(labels)
+    weak = sorted(set(labels.tolist()))
+    common = features.mean(dim=0)
+    rows = class_means(features, labels, weak) - common
+    state = {name: values.detach().clone() for name, values in model.state_dict().items()}
+    weight, bias = state["head.fc.weight"], state["head.fc.bias"]
+    length = weight[list(old)].norm(dim=1).mean().cpu()
+    rows = rows / rows.norm(dim=1, keepdim=True) * length
+    level = (weight[list(old)].cpu() @ common + bias[list(old)].cpu()).mean()
+    weight[weak] = rows.to(weight)
+    bias[weak] = (level - rows @ common).to(bias)
+    return checkpoint.clone(model, state)
+
+
+def row_norms(model: TinyVit) -> Tensor:
+    """Return the length of each class's row of the head, (classes,)."""
+    return model.head.fc.weight.detach().norm(dim=1).cpu()
+
+
+def align(model: TinyVit, weak: Sequence[int], old: Sequence[int]) -> TinyVit:
+    """Return a copy whose weak rows are scaled to the old rows' mean length: weight aligning (Zhao et al. 1911.07053)."""
+    state = {name: values.detach().clone() for name, values in model.state_dict().items()}
+    weight = state["head.fc.weight"]
+    weight[list(weak)] *= weight[list(old)].norm(dim=1).mean() / weight[list(weak)].norm(dim=1).mean()
+    return checkpoint.clone(model, state)
+
+
+def shift(logits: Tensor, weak: Sequence[int], by: float) -> Tensor:
+    """Return a copy of (n, classes) logits with `by` added to those of the weak classes."""
+    moved = logits.clone()
+    moved[:, list(weak)] += by
+    return moved

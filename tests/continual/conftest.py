@@ -1,0 +1,57 @@
+"""A competition folder written by the test, and a network small enough to train in a second."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from timm.models.tiny_vit import TinyVit
+
+from neoai_utils.continual import checkpoint, files
+
+TINY = {
+    "embed_dims": (8, 8, 16, 16), "depths": (1, 1, 1, 1), "num_heads": (1, 1, 2, 2), "window_sizes": (4, 4, 2, 2),
+    "drop_path_rate": 0.0,
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def tiny() -> TinyVit:
+    """A TinyViT with the competition's 102 outputs and random weights, its BatchNorm statistics not the default."""
+    torch.manual_seed(0)
+    model = TinyVit(num_classes=files.CLASSES, **TINY)
+    model.train()
+    for _ in range(3):
+        model(torch.rand(16, 3, 32, 32) - 0.5)
+    return model.eval()
+
+
+@pytest.fixture
+def pixels() -> np.ndarray:
+    """Twelve pictures, (12, 3, 32, 32) uint8."""
+    return np.random.default_rng(0).integers(0, 256, (12, 3, 32, 32), dtype=np.uint8)
+
+
+@pytest.fixture
+def competition(tmp_path: Path, tiny: TinyVit) -> Path:
+    """The competition's folder with three labelled and four test pictures of several sizes and formats."""
+    folder = tmp_path / "competition"
+    for part in ("train_images", "test_images"):
+        (folder / part).mkdir(parents=True)
+    rng = np.random.default_rng(1)
+    for name, (height, width) in {"a.jpg": (50, 40), "b.png": (30, 60), "c.jpg": (300, 200)}.items():
+        Image.fromarray(rng.integers(0, 256, (height, width, 3), dtype=np.uint8)).save(folder / "train_images" / name)
+    for name in ("10.jpg", "2.jpg", "x.png", "y.webp"):
+        Image.fromarray(rng.integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(folder / "test_images" / name)
+    (folder / "test_images" / "notes.txt").write_text("no picture")
+    (folder / "train.csv").write_text("path,class\na.jpg,4\nb.png,92\nc.jpg,4\n")
+    checkpoint.save(tiny.state_dict(), folder / "model.pt")
+    return folder

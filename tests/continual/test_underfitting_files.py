@@ -1,0 +1,143 @@
+"""The competition's files: read, refused, squared, submitted, graded."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neoai_utils.continual import files
+from neoai_utils.errors import DataError, ParameterError, SubmissionError
+
+
+def test_reads_what_is_given(competition: Path) -> None:
+    found = files.read(competition)
+    assert [path.name for path in found.train_paths] == ["a.jpg", "b.png", "c.jpg"]
+    assert found.train_classes.tolist() == [4, 92, 4]
+    assert found.test_ids == ("10.jpg", "2.jpg", "x.png", "y.webp")  # by name, other files left out
+    assert found.side == 224
+    assert found.weak.tolist() == [4, 92]
+    assert len(found.old) == 100
+    assert not set(found.old) & {4, 92}
+
+
+@pytest.mark.parametrize("name", files.REQUIRED)
+def test_a_missing_part_is_named(competition: Path, name: str) -> None:
+    (competition / name).rename(competition / "elsewhere")
+    with pytest.raises(DataError, match=rf"has no {re.escape(name)}; found there: .*elsewhere"):
+        files.read(competition)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        ("file,class\na.jpg,4\n", "no column 'path'"),
+        ("path,class\n", "no rows"),
+        ("path,class\na.jpg,four\n", "must hold whole numbers"),
+        ("path,class\na.jpg,102\n", "class 102 is not one of 0 to 101"),
+        ("path,class\na.jpg,-1\n", "class -1 is not one of"),
+        ("path,class\na.jpg,4\na.jpg,5\n", "a.jpg appears more than once"),
+        ("path,class\nz.jpg,4\n", "names the picture 'z.jpg'"),
+        ("path,class\n../model.pt,4\n", "names the picture '../model.pt'"),
+        ("path,class\na.jpg,\n", "no value in data row 1"),
+    ],
+)
+def test_a_bad_table_is_refused(competition: Path, table: str, message: str) -> None:
+    (competition / "train.csv").write_text(table)
+    with pytest.raises(DataError, match=re.escape(message)):
+        files.read(competition)
+
+
+def test_an_empty_test_folder_is_refused(competition: Path) -> None:
+    for path in (competition / "test_images").iterdir():
+        path.unlink()
+    with pytest.raises(DataError, match="holds no picture; found: nothing"):
+        files.read(competition)
+
+
+@pytest.mark.parametrize("text", ["[]", "{}", '{"side": "big"}', '{"side": 8}', "{"])
+def test_bad_settings_are_refused(competition: Path, text: str) -> None:
+    (competition / "settings.json").write_text(text)
+    with pytest.raises(DataError, match=r"settings\.json"):
+        files.read(competition)
+
+
+def test_an_undecodable_picture_is_named(competition: Path) -> None:
+    path = competition / "train_images" / "b.png"
+    path.write_bytes(path.read_bytes()[:60])
+    with pytest.raises(DataError, match=r"b\.png does not decode"):
+        files.pixels(files.read(competition).train_paths, 32)
+
+
+def test_grey_and_transparent_pictures_become_rgb(tmp_path: Path) -> None:
+    from PIL import Image
+
+    Image.new("L", (8, 8), 200).save(tmp_path / "grey.png")
+    Image.new("RGBA", (8, 8), (10, 20, 30, 255)).save(tmp_path / "alpha.png")
+    found = files.pixels([tmp_path / "grey.png", tmp_path / "alpha.png"], 4)
+    assert found.shape == (2, 3, 4, 4)
+    assert found[0, :, 1, 1].tolist() == [200, 200, 200]
+    assert found[1, :, 1, 1].tolist() == [10, 20, 30]
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 90), st.integers(1, 90), st.sampled_from(["black", "edge", "mirror"]))
+def test_squares_are_square_and_keep_the_picture_whole(height: int, width: int, border: files.Border) -> None:
+    """A picture of one colour stays so; black borders take just the share that the shape leaves."""
+    found = files.to_square(np.full((height, width, 3), 77, dtype=np.uint8), 32, border)
+    assert found.shape == (32, 32, 3)
+    share = (found == 77).mean()
+    if border == "black":
+        assert share == pytest.approx(max(1, round(32 * min(height, width) / max(height, width))) / 32)
+    else:
+        assert share == 1
+
+
+def test_padding_is_centred() -> None:
+    found = files.to_square(np.full((16, 32, 3), 255, dtype=np.uint8), 32)
+    assert found[:8].max() == 0
+    assert found[8:24].min() == 255
+    assert found[24:].max() == 0
+
+
+def test_an_unknown_border_is_refused() -> None:
+    with pytest.raises(ParameterError, match="black, edge, mirror"):
+        files.to_square(np.zeros((4, 4, 3), dtype=np.uint8), 32, "white")  # type: ignore[arg-type]
+
+
+def test_submission_goes_out_and_comes_back(competition: Path, tmp_path: Path) -> None:
+    frame = files.submission(files.read(competition).test_ids, np.array([1, 2, 3, 101]))
+    files.check_submission(frame, competition)
+    frame.to_csv(tmp_path / "s.csv", index=False)
+    pd.testing.assert_frame_equal(files.parse_submission(tmp_path / "s.csv"), frame)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: f.rename(columns={"class": "label"}), "has the columns id, class"),
+        (lambda f: f[:-1], "misses id y.webp"),
+        (lambda f: pd.concat([f, f[:1]]), "has the id 10.jpg twice"),
+        (lambda f: f.assign(id=["10.jpg", "2.jpg", "x.png", "z.png"]), "misses id y.webp"),
+        (lambda f: f.assign(**{"class": [0, 1, 2, 102]}), "y.webp: class 102 is not"),
+        (lambda f: f.assign(**{"class": [0, 1, 2, 2.5]}), "y.webp: class"),
+        (lambda f: f.assign(**{"class": [0, None, 2, 3]}), "has no class in row 2"),
+    ],
+)
+def test_a_bad_submission_is_refused(competition: Path, change, message: str) -> None:
+    frame = files.submission(files.read(competition).test_ids, np.arange(4))
+    with pytest.raises(SubmissionError, match=re.escape(message)):
+        files.check_submission(change(frame), competition)
+
+
+def test_grading_knows_its_parts_in_any_order(tmp_path: Path) -> None:
+    (tmp_path / "answers.csv").write_text("id,class,weak\na,0,0\nb,1,0\nc,2,0\nd,4,1\n")
+    frame = pd.DataFrame({"id": ["d", "c", "b", "a"], "class": [4, 9, 9, 0]})
+    found = files.grade(frame, tmp_path)
+    assert list(found) == ["accuracy", "old", "weak", "mean"]
+    assert found == pytest.approx({"accuracy": 0.5, "old": 1 / 3, "weak": 1.0, "mean": 2 / 3})
