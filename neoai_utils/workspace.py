@@ -224,6 +224,9 @@ def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
     required = cast(_Files, _room(competition, "files")).REQUIRED
     if data_dir:
         folder = Path(data_dir).expanduser()
+        tops = {name.split("/")[0] for name in required if "/" in name}
+        if folder.name in tops and not (folder / folder.name).exists():
+            folder = folder.parent  # pointed at the folder inside the archive
         require_paths(folder, required)
         return folder
     mounted = runtime.kaggle_input()

@@ -67,6 +67,16 @@ def test_given_files_are_the_competition(fake_task, tmp_path: Path) -> None:
     assert opened.grade(right()) is None
 
 
+def test_the_folder_inside_the_archive_will_do(fake_task, tmp_path: Path) -> None:
+    fake_task.files.REQUIRED = ("cuties/val", "cuties/test.csv")
+    (tmp_path / "cuties" / "val").mkdir(parents=True)
+    right().to_csv(tmp_path / "cuties" / "test.csv", index=False)
+    for given in (tmp_path, tmp_path / "cuties"):
+        assert open_workspace("task5", given, tmp_path / "out").data_dir == tmp_path
+    with pytest.raises(DataError, match="has no cuties/val"):
+        open_workspace("task5", tmp_path / "cuties" / "val", tmp_path / "out")
+
+
 @pytest.mark.parametrize("mount", ["neoai-2025-broken-bert", "competitions/neoai-2025-broken-bert"])
 def test_mounted_files_are_found(fake_task, tmp_path: Path, mount: str) -> None:
     folder = tmp_path / "kaggle-input" / mount
