@@ -40,7 +40,7 @@ class Plan:
         temperature: of the distillation.
         distil: "all" logits, or only the "old" classes'.
         frozen_norm: keep BatchNorm's running statistics and normalise with them.
-        part: which parameters learn: "all", the "head" (the last linear layer), or "lora": the head and low-rank changes
+        part: which parameters learn: "all", the "head" (last linear layer), or "lora": the head and low-rank changes
             W + BA to the transformer blocks' linear layers (Hu et al. 2021, 2106.09685).
         rank: of B and A.
         batch: pictures per step.
@@ -114,7 +114,8 @@ def fine_tune(
         torch.manual_seed(seed)
         for epoch in range(plan.epochs):
             _training_mode(student, plan)
-            for rows in torch.randperm(len(images), generator=generator).split(plan.batch):
+            order = torch.randperm(len(images), generator=generator)
+            for rows in torch.split(order, plan.batch):
                 batch = images[rows]
                 if extra is not None:
                     batch = torch.cat([batch, extra[torch.randint(len(extra), (len(rows),), generator=generator)]])
@@ -150,7 +151,7 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     flipped = torch.rand(len(images), generator=generator) < 0.5
     images = torch.where(flipped[:, None, None, None], images.flip(3), images)
     contrast, brightness = torch.rand(2, len(images), 1, 1, 1, generator=generator) - 0.5
-    return images * (1 + 0.4 * contrast) + 0.2 * brightness
+    return torch.add(images * (1 + 0.4 * contrast), brightness, alpha=0.2)
 
 
 def freeze_norm(model: nn.Module) -> None:

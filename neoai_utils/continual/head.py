@@ -68,11 +68,12 @@ def imprint(model: TinyVit, features: Tensor, labels: Tensor, old: Sequence[int]
 
 def row_norms(model: TinyVit) -> Tensor:
     """Return the length of each class's row of the head, (classes,)."""
-    return model.head.fc.weight.detach().norm(dim=1).cpu()
+    norms: Tensor = model.head.fc.weight.detach().norm(dim=1).cpu()
+    return norms
 
 
 def align(model: TinyVit, weak: Sequence[int], old: Sequence[int]) -> TinyVit:
-    """Return a copy whose weak rows are scaled to the old rows' mean length: weight aligning (Zhao et al. 1911.07053)."""
+    """Return a copy whose weak rows have the old rows' mean length: weight aligning (Zhao et al. 1911.07053)."""
     state = {name: values.detach().clone() for name, values in model.state_dict().items()}
     weight = state["head.fc.weight"]
     weight[list(weak)] *= weight[list(old)].norm(dim=1).mean() / weight[list(weak)].norm(dim=1).mean()

@@ -5,7 +5,8 @@ pictures for each of these and none for the others, a mixed test set over all cl
 timm's `TinyVit` under the `model.` prefix. What differs: drawings in place of photographs, a network of 0.3 million
 parameters that reads 32 x 32 pixels (`settings.json`, the miniature's own file, says so), and fewer test pictures.
 
-A seed decides which drawings of the weak classes are the labelled ones, and how all drawings are coloured and stretched.
+A seed decides which drawings of the weak classes are the labelled ones, and how all drawings are coloured and
+stretched.
 """
 
 from __future__ import annotations
@@ -59,8 +60,8 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     pool, held_out = drawings.split(drawings.load(), recipe.training.shown)
     train = _labelled(pool, recipe, rng)
     test = [(picture, number) for number, group in enumerate(held_out) for picture in group]
-    _write(train, data_dir, "train", "path", recipe, rng)
-    answers = _write(test, data_dir, "test", "id", recipe, rng)
+    _write(train, data_dir, "train", column="path", recipe=recipe, rng=rng)
+    answers = _write(test, data_dir, "test", column="id", recipe=recipe, rng=rng)
     answers = [(*row, int(row[1] in drawings.WEAK)) for row in answers]
     _write_table(answers_dir / "answers.csv", "id,class,weak", answers)
     (data_dir / "settings.json").write_text(json.dumps({"side": recipe.training.side}), encoding="utf-8")
@@ -84,6 +85,7 @@ def _write(
     pictures: list[tuple[NDArray[np.uint8], int]],
     folder: Path,
     part: str,
+    *,
     column: str,
     recipe: Recipe,
     rng: np.random.Generator,
@@ -108,7 +110,8 @@ def _write_table(path: Path, header: str, rows: list[tuple[object, ...]]) -> Non
 
 def _ceiling(data_dir: Path, answers: list[tuple[object, ...]], recipe: Recipe) -> dict[str, float]:
     paths = [data_dir / "test_images" / str(row[0]) for row in answers]
-    oracle = checkpoint.clone(checkpoint.load(data_dir / "model.pt", files.CLASSES), pretraining.committed_state("oracle"))
+    model = checkpoint.load(data_dir / "model.pt", files.CLASSES)
+    oracle = checkpoint.clone(model, pretraining.committed_state("oracle"))
     found = inference.logits(oracle, files.pixels(paths, recipe.training.side)).argmax(dim=1).numpy()
     truth, weak = (np.array([row[part] for row in answers]) for part in (1, 2))
     scores = files.accuracies(found, truth, weak == 1)

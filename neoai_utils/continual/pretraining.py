@@ -124,9 +124,7 @@ def paint_batch(grey: Tensor, recipe: Training) -> Tensor:
     return (paper * (1 - ink) + colour * ink) * inside[:, None] - 0.5
 
 
-def train(
-    model: TinyVit, grey: Tensor, classes: Tensor, recipe: Training, epochs: int, rate: float
-) -> list[float]:  # fmt: skip
+def train(model: TinyVit, grey: Tensor, classes: Tensor, recipe: Training, *, epochs: int, rate: float) -> list[float]:
     """Train in place with AdamW and a one-cycle rate on freshly deformed drawings; return every epoch's mean loss."""
     per_epoch = len(grey) // recipe.batch
     optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=recipe.decay)
@@ -225,12 +223,14 @@ def main(package: str) -> None:
     recipe = Training()
     found = drawings.read_package(Path(package))
     first = make_model(recipe, len(found))
-    losses = {"first": train(first, *_all_examples(found, recipe), recipe, recipe.first_epochs, recipe.rate)}
+    losses = {
+        "first": train(first, *_all_examples(found, recipe), recipe, epochs=recipe.first_epochs, rate=recipe.rate)
+    }
     models: dict[str, TinyVit] = {}
     for name, count in (("model", recipe.weak_shown), ("oracle", recipe.shown)):
         models[name] = crop_head(first, len(drawings.CLASSES))
         shown = examples(recipe, count)
-        losses[name] = train(models[name], *shown, recipe, recipe.second_epochs, recipe.second_rate)
+        losses[name] = train(models[name], *shown, recipe, epochs=recipe.second_epochs, rate=recipe.second_rate)
     _commit(models, recipe, losses)
     print({name: values[-1] for name, values in losses.items()})
 

@@ -36,8 +36,11 @@ def tiny() -> TinyVit:
 
 @pytest.fixture
 def pixels() -> np.ndarray:
-    """Twelve pictures, (12, 3, 32, 32) uint8."""
-    return np.random.default_rng(0).integers(0, 256, (12, 3, 32, 32), dtype=np.uint8)
+    """Twelve pictures, (12, 3, 32, 32) uint8: three of each of four colours, with noise."""
+    rng = np.random.default_rng(0)
+    colours = np.array([[220, 30, 30], [30, 220, 30], [30, 30, 220], [220, 220, 30]]).repeat(3, axis=0)
+    noisy = colours[..., None, None] + rng.normal(0, 25, (12, 3, 32, 32))
+    return noisy.clip(0, 255).astype(np.uint8)
 
 
 @pytest.fixture
