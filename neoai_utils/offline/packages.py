@@ -179,13 +179,19 @@ def _growth(process: subprocess.Popen[bytes], folder: Path, megabytes: int) -> I
     shown = 0
     while process.poll() is None:
         time.sleep(_POLL_SECONDS)
-        size = 0
-        for path in folder.rglob("*"):
-            with suppress(OSError):  # pip moves its files while we look
-                size += path.stat().st_size
-        while shown < min(size // 1_000_000, megabytes):
+        while shown < min(_size_below(folder) // 1_000_000, megabytes):
             shown += 1
             yield shown
+
+
+def _size_below(folder: Path) -> int:
+    """Return the bytes of all files below `folder`; files and folders that vanish while we look count as nothing."""
+    size = 0
+    for place, _, names in os.walk(folder):  # unlike Path.rglob, does not mind a folder that pip has just removed
+        for name in names:
+            with suppress(OSError):
+                size += (Path(place) / name).stat().st_size
+    return size
 
 
 def _last_words(log: Path) -> str:

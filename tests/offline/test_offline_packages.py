@@ -258,6 +258,22 @@ def test_the_bar_follows_the_growing_file(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(packages._growth(process, tmp_path, megabytes=4)) == [1, 2, 3, 4]  # type: ignore[arg-type]
 
 
+def test_folders_that_vanish_while_their_size_is_taken_count_as_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "here").write_bytes(b"12345")
+    (tmp_path / "gone").mkdir()
+    look = os.scandir
+
+    def late(folder: str) -> object:
+        if Path(folder).name == "gone":
+            Path(folder).rmdir()
+        return look(folder)
+
+    monkeypatch.setattr(os, "scandir", late)
+    assert packages._size_below(tmp_path) == 5
+
+
 def test_an_unknown_name_gets_a_suggestion() -> None:
     with pytest.raises(AssetError, match="did you mean minilm-l6"):
         fetch("minilm")
