@@ -25,6 +25,7 @@ __all__ = [
 OFFSETS = (-3, -2, -1, 1, 2, 3)
 NOISE_LEVELS = (0.25, 0.5, 1.0)
 NOISE_DOUBTS = (5.0, 20.0, 80.0)
+COMPANY = 1500  # as many of the most frequent tokens serve as company
 Texts = Sequence[Sequence[int]]
 
 
@@ -124,7 +125,8 @@ def focus(damage: Damage, texts: Texts, base: Floats, size: int = 64, seed: int 
     frequency = counts(texts, len(damage.words))
     seen = np.flatnonzero(frequency)
     near = neighbours(texts, len(damage.words))
-    space = association(near[-1] + near[1], seen, seen)
+    company = np.argsort(-frequency, kind="stable")[:COMPANY]
+    space = association(near[-1] + near[1], seen, company[frequency[company] > 0])
     left, strength, _ = randomized_svd(space, size, random_state=seed)
     vectors = np.zeros((len(damage.words), size), dtype=np.float32)
     vectors[seen] = _unit(left * np.sqrt(strength))
@@ -151,7 +153,7 @@ def centred(damage: Damage, base: Floats) -> Floats:
 
 
 def company_kernel(
-    texts: Texts, table: Floats, tokens: Ids, trust: float = 8.0, columns: int = 1500
+    texts: Texts, table: Floats, tokens: Ids, trust: float = 8.0, columns: int = COMPANY
 ) -> NDArray[np.float64]:
     """Return how alike the company of two tokens is, (tokens, tokens): a kernel, positive semi-definite.
 
