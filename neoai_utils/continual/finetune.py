@@ -24,7 +24,7 @@ from neoai_utils.errors import ParameterError
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
 
-__all__ = ["Plan", "augment", "distillation", "fine_tune", "freeze_norm"]
+__all__ = ["Plan", "augment", "deform", "distillation", "fine_tune", "freeze_norm"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Plan:
         temperature: of the distillation.
         distil: "all" logits, or only the "old" classes'.
         frozen_norm: keep BatchNorm's running statistics and normalise with them.
+        deform: also turn, zoom and shift the pictures at random (`deform`).
         part: which parameters learn: "all", the "head" (last linear layer), or "lora": the head and low-rank changes
             W + BA to the transformer blocks' linear layers (Hu et al. 2021, 2106.09685).
         rank: of B and A.
@@ -54,6 +55,7 @@ class Plan:
     temperature: float = 4.0
     distil: Literal["all", "old"] = "all"
     frozen_norm: bool = False
+    deform: bool = False
     part: Literal["all", "head", "lora"] = "all"
     rank: int = 8
     batch: int = 64
@@ -115,11 +117,12 @@ def fine_tune(
         for epoch in range(plan.epochs):
             _training_mode(student, plan)
             order = torch.randperm(len(images), generator=generator)
-            for rows in torch.split(order, plan.batch):
+            for rows in _batches(order, plan.batch):
                 batch = images[rows]
                 if extra is not None:
                     batch = torch.cat([batch, extra[torch.randint(len(extra), (len(rows),), generator=generator)]])
-                views = augment(normalised(batch), generator).to(device)
+                views = augment(normalised(batch), generator)
+                views = (deform(views, generator) if plan.deform else views).to(device)
                 logits = student(views)
                 loss = plan.alpha * functional.cross_entropy(logits[: len(rows)], labels[rows])
                 if teacher is not None and plan.alpha < 1:
@@ -139,6 +142,14 @@ def fine_tune(
     return checkpoint.clone(student)
 
 
+def _batches(order: Tensor, size: int) -> list[Tensor]:
+    """Split into batches; a last batch of one joins the one before it, for BatchNorm cannot normalise one picture."""
+    parts = list(torch.split(order, size))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
+
+
 def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Return T^2 * KL(teacher || student) of logits (batch, classes) softened by T, the batch's mean (1503.02531)."""
     soft = functional.log_softmax(student / temperature, dim=1)
@@ -152,6 +163,24 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
     images = torch.where(flipped[:, None, None, None], images.flip(3), images)
     contrast, brightness = torch.rand(2, len(images), 1, 1, 1, generator=generator) - 0.5
     return torch.add(images * (1 + 0.4 * contrast), brightness, alpha=0.2)
+
+
+def deform(images: Tensor, generator: torch.Generator, turn: float = 0.2, zoom: float = 0.15) -> Tensor:
+    """Return (n, channels, side, side) pictures, each turned, zoomed along both axes and shifted a little.
+
+    Args:
+        images: the pictures; what comes in from outside repeats their border.
+        generator: of the random numbers.
+        turn: greatest angle in radians.
+        zoom: greatest change of either side's length; the shift reaches half as far.
+    """
+    angle, across, down, right, low = (2 * torch.rand(5, len(images), generator=generator) - 1) * turn
+    reach = zoom / turn
+    across, down, right, low = 1 + reach * across, 1 + reach * down, reach * right / 2, reach * low / 2
+    first = torch.stack([across * angle.cos(), -across * angle.sin(), right], dim=1)
+    second = torch.stack([down * angle.sin(), down * angle.cos(), low], dim=1)
+    grid = functional.affine_grid(torch.stack([first, second], dim=1), list(images.shape), align_corners=False)
+    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
 
 
 def freeze_norm(model: nn.Module) -> None:

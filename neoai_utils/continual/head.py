@@ -18,7 +18,7 @@ from neoai_utils.errors import ParameterError
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
 
-__all__ = ["align", "class_means", "imprint", "row_norms", "shift"]
+__all__ = ["align", "class_means", "imprint", "lowest_shift", "row_norms", "shift"]
 
 
 def class_means(features: Tensor, labels: Tensor, classes: Sequence[int]) -> Tensor:
@@ -85,3 +85,31 @@ def shift(logits: Tensor, weak: Sequence[int], by: float) -> Tensor:
     moved = logits.clone()
     moved[:, list(weak)] += by
     return moved
+
+
+def lowest_shift(logits: Tensor, labels: Tensor, weak: Sequence[int], keep: float = 0.9) -> float:
+    """Return the lowest shift of the weak logits at which held-out weak pictures are still recognised.
+
+    A lower shift gives pictures back to the old classes, which cannot be measured without pictures of these; what it
+    costs can be, on labelled pictures that were held out of training.
+
+    Args:
+        logits: (n, classes) of held-out labelled pictures.
+        labels: (n,) their classes.
+        weak: the classes whose logits are shifted.
+        keep: share of the right answers at shift 0 that must survive.
+
+    Raises:
+        ParameterError: `keep` is not between 0 and 1, or not one picture is recognised at shift 0.
+    """
+    if not 0 < keep <= 1:
+        raise ParameterError(f"keep must be above 0 and at most 1, got {keep}.")
+    labels = torch.as_tensor(labels)
+    right = logits.argmax(dim=1) == labels
+    if not bool(right.any()):
+        raise ParameterError("no held-out picture is recognised, so there is nothing to keep.")
+    rivals = logits.clone()
+    rivals[:, list(weak)] = -torch.inf
+    margins = logits.gather(1, labels[:, None])[:, 0] - rivals.max(dim=1).values
+    safe = margins[right].sort(descending=True).values
+    return -float(safe[max(1, round(keep * len(safe))) - 1])

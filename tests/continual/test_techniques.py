@@ -9,7 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from timm.models.tiny_vit import TinyVit
 
-from neoai_utils.continual import averaging, checkpoint, files, finetune, head, inference, inversion, pretraining
+from neoai_utils.continual import (
+    averaging,
+    checkpoint,
+    files,
+    finetune,
+    head,
+    inference,
+    inversion,
+    pretraining,
+    self_labelling,
+)  # fmt: skip
 from neoai_utils.continual.finetune import Plan
 from neoai_utils.errors import ParameterError
 
@@ -144,6 +154,23 @@ def test_missing_parts_are_refused(tiny: TinyVit, pixels: np.ndarray) -> None:
         finetune.fine_tune(tiny, pixels, LABELS[:3], Plan())
 
 
+def test_deformed_pictures_move_little_and_each_in_its_way() -> None:
+    ramp = torch.linspace(-0.5, 0.5, 32).expand(6, 3, 32, 32).contiguous()
+    found = finetune.deform(ramp, torch.Generator().manual_seed(0))
+    assert found.shape == ramp.shape
+    assert float((found - ramp).abs().max()) < 0.5
+    assert len({round(float(picture.std()), 5) for picture in found}) == 6
+    still = finetune.deform(ramp, torch.Generator().manual_seed(0), turn=1e-9, zoom=0.0)
+    assert torch.allclose(still, ramp, atol=1e-5)
+
+
+@pytest.mark.parametrize(("count", "sizes"), [(9, [4, 5]), (8, [4, 4]), (1, [1]), (5, [5]), (6, [4, 2])])
+def test_no_picture_is_left_alone_in_a_batch(tiny: TinyVit, count: int, sizes: list[int]) -> None:
+    found = finetune._batches(torch.arange(count), 4)
+    assert [len(rows) for rows in found] == sizes
+    assert torch.equal(torch.cat(found), torch.arange(count))
+
+
 def test_augmented_pictures_are_the_picture_or_its_mirror() -> None:
     images = torch.rand(64, 3, 4, 4) - 0.5
     views = finetune.augment(images, torch.Generator().manual_seed(0))
@@ -266,3 +293,37 @@ def test_total_variation_of_a_checkerboard() -> None:
     board = ((rows + columns) % 2).float()[None, None]
     assert float(inversion.total_variation(board)) == 2
     assert float(inversion.total_variation(torch.ones(1, 3, 4, 4))) == 0
+
+
+# ---------------------------------------------------------------------------------------------------- self-labelling
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 10**6), st.floats(0.3, 2))
+def test_balanced_answers_sum_to_their_shares(seed: int, power: float) -> None:
+    logits = 3 * torch.randn(60, 5, generator=torch.Generator().manual_seed(seed))
+    found = self_labelling.balance(logits, power, rounds=500)
+    assert torch.allclose(found.sum(1), torch.ones(60), atol=1e-4)
+    assert torch.allclose(found.sum(0), torch.full((5,), 12.0), atol=0.05)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 10**6))
+def test_balance_takes_no_notice_of_a_shifted_class(seed: int) -> None:
+    """A constant on one class's logits is what Sinkhorn's scaling removes."""
+    logits = 2 * torch.randn(30, 4, generator=torch.Generator().manual_seed(seed))
+    moved = head.shift(logits, [1, 2], -2.5)
+    first, second = (self_labelling.balance(z, rounds=2000) for z in (logits, moved))
+    assert torch.allclose(first, second, atol=1e-3)
+
+
+def test_balance_refuses_what_it_cannot_balance() -> None:
+    with pytest.raises(ParameterError, match="NaN"):
+        self_labelling.balance(torch.tensor([[0.0, float("nan")]]))
+    with pytest.raises(ParameterError, match="positive"):
+        self_labelling.balance(torch.zeros(2, 2), power=0)
+
+
+def test_confident_answers_are_those_above_the_threshold() -> None:
+    places, classes = self_labelling.confident(torch.tensor([[0.6, 0.4], [0.1, 0.9], [0.5, 0.5]]), 0.55)
+    assert (places.tolist(), classes.tolist()) == ([0, 1], [0, 1])
