@@ -1,0 +1,125 @@
+"""What a network trained on ImageNet sees in a grey picture, as one vector a picture.
+
+The competition's notebook offers `tiny_vit_5m_224.dist_in22k_ft_in1k` of timm (Wu et al. 2022, arXiv:2207.10666), whose
+weights are on the hub. EfficientNet-Lite0 (Tan & Le 2019, arXiv:1905.11946) comes out of a package and is fast enough
+for a laptop; being a convolutional network it takes pictures of any size, and 128 pixels cost a third of 224.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neoai_utils.errors import AssetError
+
+if TYPE_CHECKING:
+    import torch
+    from torch.nn import Module
+
+__all__ = ["Network", "embed", "load_network"]
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A network and what it expects.
+
+    Attributes:
+        module: gives feature maps (n, channels, h, w) from `forward_features`, or pooled features (n, channels) when
+            called, if `pooled`.
+        mean: of the pixels (0..1), for each of the three colours.
+        std: likewise.
+        side: pixels of a side to show; None: as many as the picture has.
+        pooled: whether calling the module gives one vector a picture.
+    """
+
+    module: Module
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    side: int | None = None
+    pooled: bool = False
+
+
+def load_network(name: str = "", device: torch.device | None = None) -> Network:
+    """Return EfficientNet-Lite0 (empty name), or a pre-trained network of timm by its name.
+
+    Raises:
+        AssetError: the weights are out of reach, or timm knows no such network.
+    """
+    if not name:
+        from neoai_utils.offline import load_efficientnet_lite0
+
+        half = (0.5, 0.5, 0.5)
+        return Network(_ready(load_efficientnet_lite0(), device), half, half)
+    import timm
+    from timm.data import resolve_data_config
+
+    try:
+        module = timm.create_model(name, pretrained=True, num_classes=0)
+    except (RuntimeError, OSError) as error:
+        raise AssetError(
+            f"the network {name!r} cannot be had: {error}. Switch the internet on, or leave the name empty."
+        ) from error
+    config = resolve_data_config(model=module)
+    return Network(_ready(module, device), config["mean"], config["std"], config["input_size"][-1], pooled=True)
+
+
+def embed(network: Network, batches: Iterable[Array]) -> Array:
+    """Return one vector a picture, (n, channels) float32, for batches of grey pictures (b, height, width) in 0..1.
+
+    Only a few batches are in memory at a time, one for each processor. Pictures on another scale than 0..1 are taken as they come: that is how the
+    published solution fed 0..255.
+    """
+    import torch
+    from joblib import Parallel, cpu_count, delayed
+
+    # one thread to a batch: the operations on a batch are too small to share, and threads that wait for each other at
+    # every one of them crawl on a busy machine
+    threads = torch.get_num_threads()
+    on_gpu = next(network.module.parameters()).is_cuda
+    parallel = Parallel(n_jobs=1 if on_gpu else cpu_count(), prefer="threads", return_as="generator")
+    try:
+        torch.set_num_threads(1)
+        return np.concatenate(list(parallel(delayed(_embed)(network, batch) for batch in batches)))
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _ready(module: Module, device: torch.device | None) -> Module:
+    import torch
+
+    return module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+
+def _embed(network: Network, pictures: Array) -> Array:
+    import torch
+
+    torch.set_num_threads(1)  # a setting of the thread that calls it
+    with torch.inference_mode():
+        return _seen(network, pictures)
+
+
+def _seen(network: Network, pictures: Array) -> Array:
+    import torch
+    from torch.nn import functional
+
+    device = next(network.module.parameters()).device
+    grey = torch.from_numpy(pictures)[:, None].to(device)
+    if network.side is not None:
+        size = (network.side, network.side)
+        grey = functional.interpolate(grey, size=size, mode="bicubic", align_corners=False)
+    mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (network.mean, network.std))
+    colours = ((grey - mean) / std).contiguous(memory_format=torch.channels_last)
+    features = network.module(colours) if network.pooled else _pooled(network.module, colours)
+    vectors: Array = features.float().cpu().numpy()
+    return vectors
+
+
+def _pooled(module: Module, colours: torch.Tensor) -> torch.Tensor:
+    maps: torch.Tensor = module.forward_features(colours)  # type: ignore[operator]
+    return maps.mean(dim=(2, 3))

@@ -1,0 +1,31 @@
+"""A competition folder in the real format, of any size."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+
+def _write(folder: Path, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(seed)
+    left = random.gamma(1.0, 8.0, (count, 128, 4)).astype(np.float32)
+    right = random.gamma(1.0, 4.0, (count, 4, 128)).astype(np.float32)
+    np.savez(folder / "data_1.npz", left)
+    np.savez(folder / "data_2.npz", right)
+    return left, right
+
+
+@pytest.fixture
+def write_factors() -> Callable[[Path, int], tuple[np.ndarray, np.ndarray]]:
+    """Give the function that writes both files into a folder and returns their arrays."""
+    return _write
+
+
+@pytest.fixture
+def competition(tmp_path: Path) -> Path:
+    """The competition's two files, with forty pictures."""
+    _write(tmp_path, 40)
+    return tmp_path
