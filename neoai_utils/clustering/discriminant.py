@@ -34,18 +34,28 @@ def sharpened(vectors: Array, labels: Labels, rounds: int, seed: int) -> tuple[L
         The labels (n,), and the unit vectors (n, clusters - 1) in which they were found.
     """
     from sklearn.cluster import KMeans
-    from sklearn.decomposition import PCA
 
-    components = PCA(min(COMPONENTS, *vectors.shape), svd_solver="covariance_eigh").fit_transform(vectors)
+    components = _principal(vectors)
     for _ in range(rounds):
-        space = discriminants(components, labels)
+        space = _discriminants(components, labels)
         centres = centres_of(space, labels)
         labels = KMeans(len(centres), init=centres, n_init=1, random_state=seed).fit_predict(space)
     return labels, space
 
 
-def discriminants(components: Array, labels: Labels) -> Array:
-    """Return unit rows (n, clusters - 1) in the space where the clusters are tight and far apart."""
+def discriminants(vectors: Array, labels: Labels) -> Array:
+    """Return unit rows (n, clusters - 1) of (n, width) in the space where the clusters are tight and far apart."""
+    return _discriminants(_principal(vectors), labels)
+
+
+def _principal(vectors: Array) -> Array:
+    from sklearn.decomposition import PCA
+
+    components: Array = PCA(min(COMPONENTS, *vectors.shape), svd_solver="covariance_eigh").fit_transform(vectors)
+    return components
+
+
+def _discriminants(components: Array, labels: Labels) -> Array:
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
     analysis = LinearDiscriminantAnalysis(solver="eigen", shrinkage=_SHRINKAGE)

@@ -72,8 +72,8 @@ def load_network(name: str = "", device: torch.device | None = None) -> Network:
 def embed(network: Network, batches: Iterable[Array]) -> Array:
     """Return one vector a picture, (n, channels) float32, for batches of grey pictures (b, height, width) in 0..1.
 
-    Only a few batches are in memory at a time, one for each processor. Pictures on another scale than 0..1 are taken as they come: that is how the
-    published solution fed 0..255.
+    Only a few batches are in memory at a time, one for each processor. Pictures on another scale than 0..1 are taken as
+    they come: that is how the published solution fed 0..255.
     """
     import torch
     from joblib import Parallel, cpu_count, delayed

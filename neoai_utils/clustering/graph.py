@@ -7,6 +7,7 @@ re-identification with k-reciprocal encoding", arXiv:1701.08398).
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -50,5 +51,7 @@ def spectral(graph: csr_array, clusters: int, seed: int) -> NDArray[np.integer]:
     from sklearn.cluster import SpectralClustering
 
     model = SpectralClustering(clusters, affinity="precomputed", assign_labels="cluster_qr", random_state=seed)
-    labels: NDArray[np.integer] = model.fit_predict(csr_matrix(graph))
+    with warnings.catch_warnings():  # a graph may fall into parts: that only makes clusters easier to tell
+        warnings.filterwarnings("ignore", message="Graph is not fully connected")
+        labels: NDArray[np.integer] = model.fit_predict(csr_matrix(graph))
     return labels
