@@ -1,7 +1,7 @@
 """Two ways to save work, against plain references written afresh. Printed, never gating on seconds.
 
-All pairs of pictures can be compared without forming a picture: the inner product of W1 H1 and W2 H2 is the trace of the
-4 x 4 products (W1' W2) (H2 H1'). And the factorisation takes each step for many pictures at once.
+All pairs of pictures can be compared without forming a picture: the inner product of W1 H1 and W2 H2 is the trace of
+the 4 x 4 products (W1' W2) (H2 H1'). And the factorisation takes each step for many pictures at once.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import zipfile
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -126,7 +127,7 @@ def test_as_good_as_the_solver_of_scikit_learn():
 def test_more_steps_never_raise_the_error():
     pictures = np.random.default_rng(1).random((2, 16, 16), dtype=np.float32)
     errors = [np.linalg.norm(pictures - np.matmul(*factorise(pictures, 3, steps, 0))) for steps in (1, 2, 5, 20, 80)]
-    assert all(later <= earlier * (1 + 1e-6) for earlier, later in zip(errors, errors[1:], strict=False))
+    assert all(later <= earlier * (1 + 1e-6) for earlier, later in pairwise(errors))
 
 
 def test_black_pictures_have_finite_factors():
