@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
-__all__ = ["neighbours", "reciprocal", "spectral"]
+__all__ = ["neighbours", "reciprocal", "reciprocal_clusters", "spectral"]
 
 _FAINT = 0.05  # similarities below this are left out, which keeps the graph sparse
 
@@ -43,6 +43,11 @@ def reciprocal(vectors: Array, count: int) -> csr_array:
     values = shared.data / (sizes[shared.row] + sizes[shared.col] - shared.data)
     kept = values > _FAINT
     return csr_array((values[kept], (shared.row[kept], shared.col[kept])), shape=shared.shape)
+
+
+def reciprocal_clusters(vectors: Array, count: int, clusters: int, seed: int) -> NDArray[np.integer]:
+    """Return the labels (n,) of spectral clustering of the reciprocal graph of (n, width)."""
+    return spectral(reciprocal(vectors, count), clusters, seed)
 
 
 def spectral(graph: csr_array, clusters: int, seed: int) -> NDArray[np.integer]:
