@@ -137,5 +137,5 @@ def tiny_vit_5m(classes: int) -> TinyVit:
     """Return timm's `tiny_vit_5m_224` with random weights: the competition's network at its full size."""
     import timm
 
-    model: TinyVit = timm.create_model("tiny_vit_5m_224", pretrained=False, num_classes=classes)
+    model: TinyVit = timm.create_model("tiny_vit_5m_224", pretrained=False, num_classes=classes, drop_path_rate=0.0)
     return model.eval()

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -99,7 +100,7 @@ def fine_tune(
     Raises:
         ParameterError: the teacher or the old classes that the plan needs are missing, or the lengths differ.
     """
-    labels = torch.as_tensor(classes, dtype=torch.long)
+    labels = torch.from_numpy(np.array(classes, dtype=np.int64))
     _check(plan, len(pixels), labels, teacher, old)
     student = checkpoint.clone(model)
     device = next(student.parameters()).device
