@@ -1,0 +1,87 @@
+"""IBM model 1 against a slow reading of the paper, against known answers, and at the competition's size."""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neoai_utils.crosslingual.word_translation import EMPTY, dictionary, ibm_model_1
+from neoai_utils.errors import DataError
+
+HOUSE = [("das haus", "the house"), ("das buch", "the book"), ("ein buch", "a book")]
+
+
+def split(pairs):
+    return [(source.split(), target.split()) for source, target in pairs]
+
+
+def slow_model_1(pairs, rounds):
+    """Brown et al.'s algorithm word by word, with dictionaries."""
+    targets = {word for _, sentence in pairs for word in sentence}
+    t = defaultdict(lambda: 1 / len(targets))
+    for _ in range(rounds):
+        count, total = defaultdict(float), defaultdict(float)
+        for source, target in pairs:
+            for f in target:
+                whole = sum(t[e, f] for e in [EMPTY, *source])
+                for e in [EMPTY, *source]:
+                    count[e, f] += t[e, f] / whole
+                    total[e] += t[e, f] / whole
+        t = defaultdict(float, {(e, f): value / total[e] for (e, f), value in count.items()})
+    return t
+
+
+sentence = st.lists(st.sampled_from("abcde"), min_size=1, max_size=4)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(sentence, sentence), min_size=1, max_size=6), st.integers(1, 4))
+def test_it_is_the_slow_model(pairs, rounds):
+    found, slow = ibm_model_1(pairs, rounds), slow_model_1(pairs, rounds)
+    for source in found.sources:
+        for target in found.targets:
+            assert found.probability(source, target) == pytest.approx(slow[source, target], abs=1e-12)
+    assert np.allclose(np.bincount(found.rows, found.values), 1)
+
+
+def test_words_that_keep_meeting_find_each_other():
+    found = ibm_model_1(split(HOUSE), rounds=30)
+    for source, target in (("haus", "house"), ("buch", "book"), ("ein", "a")):
+        assert max(found.targets, key=lambda word: found.probability(source, word)) == target
+    assert found.probability("haus", "a") == found.probability("unheard", "the") == 0
+
+
+def test_the_dictionary_wants_both_directions_to_agree():
+    pairs = split(HOUSE)
+    turned = [(target, source) for source, target in pairs]
+    found = dictionary(ibm_model_1(pairs, 30), ibm_model_1(turned, 30))
+    assert {"haus": ["house"], "buch": ["book"]}.items() <= found.items()
+    assert EMPTY not in found
+    assert all(len(options) <= 2 for options in found.values())
+    assert dictionary(ibm_model_1(pairs, 30), ibm_model_1(turned, 30), least=1.0) == {}
+
+
+@pytest.mark.parametrize("pairs", [[], [(["a"], [])], [([], ["b"])]])
+def test_nothing_to_learn_from(pairs):
+    with pytest.raises(DataError, match="at least one word on either side"):
+        ibm_model_1(pairs)
+
+
+def test_ten_thousand_pairs_of_a_hidden_code_are_deciphered():
+    """Every source word has one translation; word order and lengths say nothing. (Seconds are printed, not gated.)"""
+    random = np.random.default_rng(0)
+    sources = [random.choice(2000, 8, p=(p := 1 / np.arange(2, 2002)) / p.sum()) for _ in range(10_000)]
+    pairs = [([f"s{w}" for w in words], [f"t{w}" for w in random.permutation(words)]) for words in sources]
+    start = time.perf_counter()
+    found = ibm_model_1(pairs)
+    print(f"\n10,000 pairs, ten rounds: {time.perf_counter() - start:.2f} s")
+    best: dict[int, tuple[float, int]] = {}
+    for row, column, value in zip(found.rows, found.columns, found.values, strict=True):
+        best[row] = max(best.get(row, (0.0, 0)), (value, column))
+    right = [found.targets[best[row][1]][1:] == word[1:] for row, word in enumerate(found.sources) if word != EMPTY]
+    assert np.mean(right) > 0.95
