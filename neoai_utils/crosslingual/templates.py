@@ -57,8 +57,8 @@ def slots_of(template: str, rules: Mapping[str, str]) -> frozenset[str]:
 
 @cache
 def _parsed(template: str) -> Sentence:
-    from hassil.parser import ParseError
     from hassil.parse_expression import parse_sentence
+    from hassil.parser import ParseError
 
     try:
         return parse_sentence(template)
