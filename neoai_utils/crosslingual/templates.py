@@ -93,7 +93,7 @@ def _chunks(
 def _picked(options: Mapping[str, Sequence[str]], name: str, kind: str, random: np.random.Generator) -> str:
     if not options.get(name):
         raise DataError(f"a template names the {kind} {name!r}, which is not given or empty.")
-    return options[name][random.integers(len(options[name]))]
+    return options[name][int(random.integers(len(options[name])))]
 
 
 def _tagged(chunks: Sequence[Chunk]) -> Tagged:
