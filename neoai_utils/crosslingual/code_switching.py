@@ -1,0 +1,41 @@
+"""English sentences with some words in Russian: CoSDA-ML (Qin et al. 2020, 2006.06402).
+
+Every word that the dictionary knows is replaced, with some probability, by one of its translations. A word keeps its
+place and so its slot tag; the encoder learns that both words ask for the same answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from neoai_utils.crosslingual.conll import Utterance
+from neoai_utils.errors import ParameterError
+
+__all__ = ["switched"]
+
+
+def switched(
+    utterance: Utterance, dictionary: Mapping[str, Sequence[str]], share: float, random: np.random.Generator
+) -> Utterance:
+    """Return the utterance with about `share` of the known words translated, each on its own.
+
+    Args:
+        utterance: intent and tags stay as they are.
+        dictionary: word in lower case -> its translations, each one word.
+        share: probability that a known word is replaced.
+        random: drawn from for every word, known or not, so that the dictionary does not shift later draws.
+
+    Raises:
+        ParameterError: `share` is not between 0 and 1.
+    """
+    if not 0 <= share <= 1:
+        raise ParameterError(f"share must be between 0 and 1, got {share}.")
+    draws = random.random((2, len(utterance.words)))
+    words = []
+    for word, chance, choice in zip(utterance.words, *draws, strict=True):
+        options = dictionary.get(word.lower(), ())
+        words.append(options[int(choice * len(options))] if options and chance < share else word)
+    return replace(utterance, words=tuple(words))
