@@ -1,0 +1,125 @@
+"""From words to an encoder's pieces, with the slot tags laid on the right ones, and back.
+
+A multilingual tokenizer cuts a word into one or more pieces, and a special piece stands before the first. The published
+code lays the tag of word i on piece i, whatever word that piece belongs to (`"position"`). The remedy is to lay it on
+the word's first piece and to leave the others out of the loss (`"first piece"`), as Devlin et al. do (1810.04805).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, get_args
+
+import torch
+from torch import Tensor
+
+from neoai_utils.crosslingual.conll import OUTSIDE, Utterance
+from neoai_utils.errors import ParameterError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+__all__ = ["IGNORED", "Alignment", "Batch", "Labels", "encode", "tags_of"]
+
+Alignment = Literal["position", "first piece"]
+IGNORED = -100
+"""Label of the pieces that the loss leaves out."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The names behind the label numbers, in a fixed order."""
+
+    intents: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances ready for the encoder.
+
+    Attributes:
+        pieces: (n, length) int64, padded.
+        mask: (n, length) int64, 0 where padded.
+        intents: (n,) int64; `IGNORED` where hidden or unknown.
+        slots: (n, length) int64; `IGNORED` where no tag lies.
+        places: for each utterance, the piece whose prediction is each word's; None for words that were cut off.
+    """
+
+    pieces: Tensor
+    mask: Tensor
+    intents: Tensor
+    slots: Tensor
+    places: tuple[tuple[int | None, ...], ...]
+
+
+def encode(
+    tokenizer: PreTrainedTokenizerFast,
+    utterances: Sequence[Utterance],
+    labels: Labels,
+    alignment: Alignment = "first piece",
+    longest: int = 64,
+) -> Batch:
+    """Return a padded batch.
+
+    Args:
+        tokenizer: a fast one, which knows the word of each piece.
+        utterances: with or without labels.
+        labels: tags and intents that are not among them are left out of the loss.
+        alignment: which piece carries a word's tag.
+        longest: pieces at most; what goes beyond is cut off.
+
+    Raises:
+        ParameterError: there is no such alignment, or no utterance.
+    """
+    if alignment not in get_args(Alignment):
+        raise ParameterError(f"alignment must be one of {', '.join(get_args(Alignment))}, got {alignment!r}.")
+    if not utterances:
+        raise ParameterError("a batch needs at least one utterance.")
+    found = tokenizer(
+        [list(utterance.words) for utterance in utterances], is_split_into_words=True, padding=True,
+        truncation=True, max_length=longest, return_tensors="pt",
+    )  # fmt: skip
+    pieces, mask = found["input_ids"], found["attention_mask"]
+    places = tuple(
+        _by_position(len(utterance.words), int(mask[row].sum()))
+        if alignment == "position"
+        else _first_pieces(len(utterance.words), found.word_ids(row))
+        for row, utterance in enumerate(utterances)
+    )
+    slots = torch.full_like(pieces, IGNORED)
+    numbers = {tag: number for number, tag in enumerate(labels.tags)}
+    for row, (utterance, at) in enumerate(zip(utterances, places, strict=True)):
+        for tag, place in zip(utterance.slots or (), at, strict=False):
+            if place is not None:
+                slots[row, place] = numbers.get(tag, IGNORED)
+    intents = [labels.intents.index(u.intent) if u.intent in labels.intents else IGNORED for u in utterances]
+    return Batch(pieces, mask, torch.tensor(intents), slots, places)
+
+
+def tags_of(predicted: Tensor, places: Sequence[Sequence[int | None]], labels: Labels) -> list[list[str]]:
+    """Return one tag a word; `O` for words that were cut off.
+
+    Args:
+        predicted: (n, length) label numbers of pieces.
+        places: `Batch.places`.
+        labels: the names.
+    """
+    return [
+        [OUTSIDE if place is None else labels.tags[int(row[place])] for place in at]
+        for row, at in zip(predicted, places, strict=True)
+    ]
+
+
+def _by_position(words: int, length: int) -> tuple[int | None, ...]:
+    """Word i at piece i: what the published collator does, the special piece at 0 included."""
+    return tuple(place if place < length else None for place in range(words))
+
+
+def _first_pieces(words: int, owners: Sequence[int | None]) -> tuple[int | None, ...]:
+    first: dict[int, int] = {}
+    for place, owner in enumerate(owners):
+        if owner is not None:
+            first.setdefault(owner, place)
+    return tuple(first.get(word) for word in range(words))

@@ -1,0 +1,59 @@
+"""One encoder, two linear heads: the intent from the first piece, a slot tag from every piece.
+
+This is the competition's locked model (its loss is the sum of two cross-entropies), after Chen, Zhuo and Wang 2019,
+"BERT for joint intent classification and slot filling" (1902.10909).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from neoai_utils.crosslingual.encoding import IGNORED, Batch
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+__all__ = ["JointModel", "Logits"]
+
+
+class Logits(NamedTuple):
+    """What the heads say: `intents` (n, intents), `slots` (n, length, tags)."""
+
+    intents: Tensor
+    slots: Tensor
+
+
+class JointModel(nn.Module):
+    """An encoder with the two heads.
+
+    Attributes:
+        encoder: any model of `transformers` with a `last_hidden_state`.
+    """
+
+    def __init__(self, encoder: PreTrainedModel, intents: int, tags: int) -> None:
+        """Put fresh heads on an encoder (which is trained too); seed torch before."""
+        super().__init__()
+        width = encoder.config.hidden_size
+        self.encoder = encoder
+        self.intent_head = nn.Linear(width, intents)
+        self.slot_head = nn.Linear(width, tags)
+
+    def forward(self, pieces: Tensor, mask: Tensor) -> Logits:
+        """Return the logits of padded pieces (n, length) and their mask."""
+        states = self.encoder(input_ids=pieces, attention_mask=mask).last_hidden_state
+        return Logits(self.intent_head(states[:, 0]), self.slot_head(states))
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the sum of both heads' mean cross-entropies; a head without any label adds nothing."""
+        device = self.intent_head.weight.device
+        found = self(batch.pieces.to(device), batch.mask.to(device))
+        parts = ((found.intents, batch.intents), (found.slots.flatten(0, 1), batch.slots.flatten()))
+        total = torch.zeros((), device=device)
+        for logits, labels in parts:
+            if bool((labels != IGNORED).any()):
+                total = total + functional.cross_entropy(logits, labels.to(device), ignore_index=IGNORED)
+        return total
