@@ -82,7 +82,7 @@ def test_the_loss_is_the_sum_of_both(tokenizer, model):
     logits = model(batch.pieces, batch.mask)
     intent = -logits.intents.log_softmax(1)[[0, 1], [1, 0]].mean()
     tagged = logits.slots.log_softmax(2)[[0, 0, 0, 1], [1, 3, 4, 1], [0, 1, 2, 0]]
-    assert float(model.loss(batch)) == pytest.approx(float(intent - tagged.mean()), abs=1e-5)
+    assert model.loss(batch).item() == pytest.approx((intent - tagged.mean()).item(), abs=1e-5)
     assert float(model.loss(encode(tokenizer, [Utterance(("play",))], LABELS))) == 0.0
 
 
