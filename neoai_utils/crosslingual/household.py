@@ -23,9 +23,9 @@ _AREAS: tuple[Pair, ...] = (
     ("greenhouse", "теплице"), ("porch", "крыльце"), ("wine cellar", "винном погребе"), ("pool", "бассейне"),
     ("home cinema", "домашнем кинотеатре"), ("boiler room", "котельной"), ("yard", "дворе"), ("shed", "сарае"),
 )  # fmt: skip
-_FLOORS: tuple[Pair, ...] = (
-    ("first floor", "первом этаже"), ("second floor", "втором этаже"), ("third floor", "третьем этаже"),
-    ("ground floor", "нижнем этаже"), ("top floor", "верхнем этаже"), ("upper level", "верхнем уровне"),
+_FLOORS: tuple[Pair, ...] = (  # the Russian templates say "этаж" themselves
+    ("first floor", "первом"), ("second floor", "втором"), ("third floor", "третьем"), ("ground floor", "нижнем"),
+    ("top floor", "верхнем"), ("middle floor", "среднем"),
 )  # fmt: skip
 _NAMES: tuple[Pair, ...] = (
     ("desk lamp", "настольную лампу"), ("ceiling light", "люстру"), ("night light", "ночник"),

