@@ -8,10 +8,12 @@ temporary name beside its target and renamed when complete, because a rename wit
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import tempfile
+import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +26,7 @@ __all__ = [
     "atomic_path",
     "cache_dir",
     "make_folder",
+    "read_archive",
     "sha256_of",
     "verify_manifest",
     "write_manifest",
@@ -128,6 +131,19 @@ def sha256_of(path: Path) -> str:
 
 def _files_below(folder: Path) -> list[Path]:
     return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+
+
+def read_archive(path: Path, sha256: str) -> dict[str, bytes]:
+    """Return name -> content of a committed ZIP archive's members, sorted by name.
+
+    Raises:
+        DataError: the archive is not the committed one, byte for byte.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise DataError(f"{path} is missing or damaged: its SHA-256 is not {sha256[:12]}… Install neoai_utils anew.")
+    with zipfile.ZipFile(io.BytesIO(content)) as opened:
+        return {name: opened.read(name) for name in sorted(opened.namelist())}
 
 
 def write_manifest(folder: Path) -> None:

@@ -1,3 +1,4 @@
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -113,3 +114,19 @@ def test_a_read_only_folder_is_refused(read_only_folder: Path) -> None:
     with pytest.raises(NeoaiError, match="cannot write"), storage.atomic_folder(read_only_folder / "b"):
         pass
     assert list(read_only_folder.iterdir()) == []
+
+
+def test_an_archive_is_read_only_if_it_is_the_committed_one(tmp_path: Path) -> None:
+    path = tmp_path / "pictures.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("b", b"2")
+        archive.writestr("a", b"1")
+    checksum = storage.sha256_of(path)
+    assert list(storage.read_archive(path, checksum).items()) == [("a", b"1"), ("b", b"2")]
+    for broken in (path.read_bytes()[:-1], None):
+        path.unlink()
+        if broken is not None:
+            path.write_bytes(broken)
+        with pytest.raises(DataError, match=r"pictures\.zip is missing or damaged"):
+            storage.read_archive(path, checksum)
+        path.touch()

