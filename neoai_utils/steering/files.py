@@ -1,0 +1,206 @@
+"""The competition's files: prompts, the submission with its texts, pairs of human and machine answers, the metric.
+
+Layout: `test.csv` with the column `prompt` (500 rows in the competition). A submission has the columns `prompt`, in
+which every `"` has become `'`, and `generation`, the prompt with its continuation. A text counts if the detector's score
+lies inside a window and the text still says what the reference says:
+`score = mean(low < detector < high and cosine > 0.65)`.
+
+Pairs are in the form of HC3 (Guo et al. 2023, arXiv:2301.07597): `hc3.csv` with the columns question, human_answers,
+chatgpt_answers and source, where answers are lists written as text. The competition names that file but does not hand it
+out. The miniature hands out its detector as well, as the competition's is public: `detector/probe.safetensors` and
+`detector/window.json`.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from neoai_utils.errors import DataError, SubmissionError
+from neoai_utils.tables import read_csv, require_paths
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from neoai_utils.steering.detector import Detector
+
+__all__ = [
+    "REQUIRED", "SIMILAR", "Pair", "Window", "check_submission", "grade", "parse_submission", "read", "read_detector",
+    "read_pairs", "read_window", "rates", "submission",
+]  # fmt: skip
+
+REQUIRED: tuple[str, ...] = ("test.csv",)
+SIMILAR = 0.65
+_COLUMNS = ("prompt", "generation")
+
+
+@dataclass(frozen=True)
+class Window:
+    """The detector's scores that count as human: low < score < high (-2 and 2 in the competition)."""
+
+    low: float
+    high: float
+
+    def holds(self, scores: NDArray[np.floating]) -> NDArray[np.bool_]:
+        """Return for each score whether it lies inside."""
+        inside: NDArray[np.bool_] = (self.low < scores) & (scores < self.high)
+        return inside
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A question with a human's answer and a machine's."""
+
+    question: str
+    human: str
+    machine: str
+
+
+def read(data_dir: Path) -> list[str]:
+    """Return the prompts of `test.csv` in order.
+
+    Raises:
+        DataError: the file is missing, no CSV table, has no column `prompt`, no rows, or an empty prompt.
+    """
+    require_paths(Path(data_dir), REQUIRED)
+    path = Path(data_dir) / REQUIRED[0]
+    prompts: list[str] = read_csv(path, {"prompt": "text"})["prompt"].tolist()
+    for row, prompt in enumerate(prompts, start=1):
+        if not prompt.strip():
+            raise DataError(f"{path}: the prompt in data row {row} is empty.")
+    return prompts
+
+
+def read_pairs(path: Path) -> list[Pair]:
+    """Return question, first human answer and first machine answer of each row of `hc3.csv` that has both.
+
+    Raises:
+        DataError: the file is missing, no CSV table, lacks a column, or no row has both answers; or a list of answers
+            is damaged.
+    """
+    columns = ("question", "human_answers", "chatgpt_answers")
+    frame = read_csv(Path(path), dict.fromkeys(columns, "text"), allow_missing=columns)
+    pairs = []
+    for row, values in enumerate(zip(*(frame[name] for name in columns), strict=True), start=1):
+        question, human, machine = (value if isinstance(value, str) else "" for value in values)
+        answers = [_first(text, f"{path}: data row {row}") for text in (human, machine)]
+        if question.strip() and all(answers):
+            pairs.append(Pair(question, *answers))
+    if not pairs:
+        raise DataError(f"{path}: no row has a question, a human answer and a machine answer.")
+    return pairs
+
+
+def _first(text: str, where: str) -> str:
+    """Return the first answer of a list written as text; a text that is no list is the answer itself."""
+    if not text.lstrip().startswith("["):
+        return text
+    try:
+        found = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
+        raise DataError(f"{where}: this is no list of answers: {text[:40]!r}. Write it as Python or JSON does.") from error
+    if not isinstance(found, list) or not all(isinstance(answer, str) for answer in found):
+        raise DataError(f"{where}: the answers must be a list of texts, this begins {text[:40]!r}.")
+    return found[0] if found else ""
+
+
+def read_window(path: Path) -> Window:
+    """Read `window.json`.
+
+    Raises:
+        DataError: the file is missing or damaged, or low is not below high.
+    """
+    try:
+        content = json.loads(Path(path).read_text(encoding="utf-8"))
+        window = Window(float(content["low"]), float(content["high"]))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} is missing or has no numbers low and high: {error!r}.") from error
+    if not window.low < window.high:
+        raise DataError(f"{path}: low ({window.low}) must be below high ({window.high}).")
+    return window
+
+
+def read_detector(folder: Path) -> tuple[Detector, Window]:
+    """Read the miniature's detector and its window from a folder `detector`.
+
+    Raises:
+        DataError: a file is missing or damaged.
+    """
+    from neoai_utils.steering.detector import Probe, load_encoder
+
+    folder = Path(folder) / "detector"
+    window = read_window(folder / "window.json")
+    return Probe.load(load_encoder(), folder / "probe.safetensors"), window
+
+
+def submission(prompts: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
+    """Return the submission of n prompts and their texts (prompt with continuation), in the order of `test.csv`."""
+    import pandas as pd
+
+    rows = {"prompt": [prompt.replace('"', "'") for prompt in prompts], "generation": list(texts)}
+    return pd.DataFrame(rows, dtype=str)
+
+
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+    """Check that the rows are the test prompts in their order, each with a text that begins with its prompt.
+
+    Raises:
+        SubmissionError: naming the first row at fault.
+    """
+    if list(frame.columns) != list(_COLUMNS):
+        found = ", ".join(map(str, frame.columns))
+        raise SubmissionError(f"a submission has the columns {', '.join(_COLUMNS)}; this one has {found}.")
+    prompts = read(data_dir)
+    if len(frame) != len(prompts):
+        raise SubmissionError(f"the submission has {len(frame)} rows, {REQUIRED[0]} has {len(prompts)}.")
+    given = zip(frame["prompt"], frame["generation"], prompts, strict=True)
+    for row, (prompt, text, wanted) in enumerate(given, start=1):
+        if prompt != wanted.replace('"', "'"):
+            raise SubmissionError(
+                f"""row {row}: the prompt must be that of {REQUIRED[0]}, with every " turned into ', not {prompt!r}."""
+            )
+        if not isinstance(text, str) or not text.replace('"', "'").startswith(prompt):
+            raise SubmissionError(f"row {row}: the generation must be a text that begins with its prompt.")
+
+
+def rates(scores: NDArray[np.floating], cosines: NDArray[np.floating], window: Window) -> dict[str, float]:
+    """Return the competition's metric as `score`, and its two conditions alone as `window` and `content`.
+
+    Args:
+        scores: (n) of the detector.
+        cosines: (n) between the references and the texts.
+        window: the human window.
+    """
+    inside, kept = window.holds(scores), cosines > SIMILAR
+    return {"score": float((inside & kept).mean()), "window": float(inside.mean()), "content": float(kept.mean())}
+
+
+def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
+    """Return the metric of a checked submission and its two conditions.
+
+    `answers_dir` holds the detector and `answers.csv` with the columns `prompt` and `generation` (the references).
+    """
+    from neoai_utils.steering.detector import load_encoder, similarity
+
+    answers = read_csv(Path(answers_dir) / "answers.csv", dict.fromkeys(_COLUMNS, "text"))
+    if answers["prompt"].str.replace('"', "'").tolist() != frame["prompt"].tolist():
+        raise SubmissionError("the prompts of the submission are not those of the answers, in their order.")
+    detector, window = read_detector(answers_dir)
+    texts, references = frame["generation"].tolist(), answers["generation"].tolist()
+    return rates(detector.score(texts), similarity(load_encoder(), references, texts), window)
+
+
+def parse_submission(path: Path) -> pd.DataFrame:
+    """Read a submission file back.
+
+    Raises:
+        DataError: the file is missing, no CSV table, lacks a column, or has an empty cell.
+    """
+    return read_csv(Path(path), dict.fromkeys(_COLUMNS, "text"))

@@ -1,0 +1,74 @@
+"""Tiny models of the classes that the task uses, with a word-level tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from transformers import (
+    Gemma2Config,
+    Gemma2ForCausalLM,
+    GPT2Config,
+    GPT2LMHeadModel,
+    LlamaConfig,
+    LlamaForCausalLM,
+    PreTrainedTokenizerFast,
+)
+
+from neoai_utils.steering.generation import Writer
+
+WORDS = [f"w{i}" for i in range(60)]
+KINDS = ("gemma2", "llama", "gpt2")
+
+
+def tokenizer(*, special: bool = True) -> PreTrainedTokenizerFast:
+    vocabulary = {word: i for i, word in enumerate(["<pad>", "<bos>", "<eos>", "<unk>", *WORDS])}
+    made = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    if special:
+        made.post_processor = processors.TemplateProcessing(single="<bos> $A", special_tokens=[("<bos>", 1)])
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, pad_token="<pad>", bos_token="<bos>", eos_token="<eos>", unk_token="<unk>"
+    )
+
+
+def tiny(kind: str) -> Writer:
+    torch.manual_seed(0)
+    size = {"vocab_size": 64, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2}
+    wide = {
+        "hidden_size": 24, "intermediate_size": 48, "num_hidden_layers": 3, "num_attention_heads": 4,
+        "num_key_value_heads": 2, "max_position_embeddings": 128,
+    }  # fmt: skip
+    if kind == "gemma2":
+        model = Gemma2ForCausalLM(
+            Gemma2Config(**size, **wide, head_dim=6, query_pre_attn_scalar=6, sliding_window=64)
+        )  # fmt: skip
+    elif kind == "llama":
+        model = LlamaForCausalLM(LlamaConfig(**size, **wide))
+    else:
+        model = GPT2LMHeadModel(GPT2Config(**size, n_embd=24, n_layer=3, n_head=4, n_positions=128))
+    return Writer(model.eval().requires_grad_(False), tokenizer())
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def writer(request: pytest.FixtureRequest) -> Writer:
+    return tiny(request.param)
+
+
+@pytest.fixture(scope="session")
+def llama() -> Writer:
+    return tiny("llama")
+
+
+@pytest.fixture(scope="session")
+def sentences() -> Callable[[int, int], list[str]]:
+    """Return a maker of `count` random texts of 2 to 12 words."""
+
+    def make(count: int, seed: int = 0) -> list[str]:
+        random = torch.Generator().manual_seed(seed)
+        lengths = torch.randint(2, 13, (count,), generator=random).tolist()
+        return [" ".join(WORDS[i] for i in torch.randint(60, (n,), generator=random).tolist()) for n in lengths]
+
+    return make
