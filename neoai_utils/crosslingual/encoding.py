@@ -14,13 +14,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
-from neoai_utils.crosslingual.conll import OUTSIDE, Utterance
+from neoai_utils.crosslingual.conll import Utterance
 from neoai_utils.errors import ParameterError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["IGNORED", "Alignment", "Batch", "Labels", "encode", "tags_of"]
+__all__ = ["IGNORED", "Alignment", "Batch", "Labels", "encode"]
 
 Alignment = Literal["position", "first piece"]
 IGNORED = -100
@@ -96,20 +96,6 @@ def encode(
                 slots[row, place] = numbers.get(tag, IGNORED)
     intents = [labels.intents.index(u.intent) if u.intent in labels.intents else IGNORED for u in utterances]
     return Batch(pieces, mask, torch.tensor(intents), slots, places)
-
-
-def tags_of(predicted: Tensor, places: Sequence[Sequence[int | None]], labels: Labels) -> list[list[str]]:
-    """Return one tag a word; `O` for words that were cut off.
-
-    Args:
-        predicted: (n, length) label numbers of pieces.
-        places: `Batch.places`.
-        labels: the names.
-    """
-    return [
-        [OUTSIDE if place is None else labels.tags[int(row[place])] for place in at]
-        for row, at in zip(predicted, places, strict=True)
-    ]
 
 
 def _by_position(words: int, length: int) -> tuple[int | None, ...]:

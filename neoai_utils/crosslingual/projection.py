@@ -1,40 +1,38 @@
 """Slot tags carried from an English sentence to its Russian translation along word alignments.
 
-Each Russian word takes the slot of the English word that most likely made it (Yarowsky, Ngai and Wicentowski 2001,
+Each Russian word takes the slot of the English word that it most likely translates (Yarowsky, Ngai and Wicentowski 2001,
 H01-1035). Tags are then put into order again: a slot's first word is `B-`, the words that follow it are `I-`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from neoai_utils.crosslingual.conll import OUTSIDE
-from neoai_utils.crosslingual.word_translation import EMPTY, Translations
 from neoai_utils.errors import ParameterError
 
-__all__ = ["Aligner", "in_order", "project"]
+__all__ = ["align", "in_order", "project"]
 
 
-class Aligner:
-    """Finds the source word that made each target word, by the probabilities of IBM model 1."""
+def align(
+    source: Sequence[str], target: Sequence[str], agreed: Mapping[tuple[str, str], float], least: float = 0.01
+) -> tuple[int | None, ...]:
+    """Return for each target word the place of its source word; None where no source word is likely enough.
 
-    def __init__(self, translations: Translations) -> None:
-        """Index the probabilities by word pair."""
-        self._values = {
-            (translations.sources[row], translations.targets[column]): float(value)
-            for row, column, value in zip(translations.rows, translations.columns, translations.values, strict=True)
-        }
+    Args:
+        source: words.
+        target: words.
+        agreed: (source word, target word) -> how far both directions of translation agree, as
+            `word_translation.agreement` says. One direction alone would find a source word for every particle.
+        least: smallest agreement that counts.
+    """
 
-    def align(self, source: Sequence[str], target: Sequence[str]) -> tuple[int | None, ...]:
-        """Return for each target word the place of its source word; None where the empty word is likelier."""
-        return tuple(self._best(source, word) for word in target)
+    def best(word: str) -> int | None:
+        values = [agreed.get((candidate, word), 0.0) for candidate in source]
+        place = max(range(len(values)), key=values.__getitem__, default=None)
+        return None if place is None or values[place] <= least else place
 
-    def _best(self, source: Sequence[str], word: str) -> int | None:
-        values = [self._values.get((candidate, word), 0.0) for candidate in source]
-        best = max(range(len(values)), key=values.__getitem__, default=None)
-        if best is None or values[best] <= self._values.get((EMPTY, word), 0.0):
-            return None
-        return best
+    return tuple(best(word) for word in target)
 
 
 def project(tags: Sequence[str], alignment: Sequence[int | None]) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ in pairs attract one another. All pairs of words of all sentences lie in one fla
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from neoai_utils.errors import DataError
 
-__all__ = ["EMPTY", "Translations", "dictionary", "ibm_model_1"]
+__all__ = ["EMPTY", "Translations", "agreement", "dictionary", "ibm_model_1"]
 
 EMPTY = ""
 """The empty source word, which may make target words that nothing in the sentence accounts for."""
@@ -79,30 +79,37 @@ def ibm_model_1(pairs: Sequence[tuple[Words, Words]], rounds: int = 10) -> Trans
     return Translations(sources, targets, rows, columns, values)
 
 
-def dictionary(
-    forward: Translations, backward: Translations, least: float = 0.05, most: int = 2
-) -> dict[str, list[str]]:
-    """Return translations on which both directions agree: source word -> target words, the likeliest first.
+def agreement(forward: Translations, backward: Translations) -> dict[tuple[str, str], float]:
+    """Return (source, target) -> t(target | source) * t(source | target) of the word pairs that met.
 
     A rare word meets a whole sentence once, and one direction alone believes that all of it are translations; the
-    product t(target | source) * t(source | target) does not.
+    product does not.
 
     Args:
         forward: t(target | source).
         backward: t(source | target), of the same pairs turned round.
-        least: smallest product of both.
-        most: translations of a word.
     """
     reverse = {
-        (backward.targets[column], backward.sources[row]): value
+        (backward.targets[column], backward.sources[row]): float(value)
         for row, column, value in zip(backward.rows, backward.columns, backward.values, strict=True)
     }
+    pairs = zip(forward.rows, forward.columns, forward.values, strict=True)
+    named = ((forward.sources[row], forward.targets[column], float(value)) for row, column, value in pairs)
+    return {(s, t): value * reverse.get((s, t), 0.0) for s, t, value in named if s != EMPTY}
+
+
+def dictionary(agreed: Mapping[tuple[str, str], float], least: float = 0.05, most: int = 2) -> dict[str, list[str]]:
+    """Return translations on which both directions agree: source word -> target words, the likeliest first.
+
+    Args:
+        agreed: what `agreement` returns.
+        least: smallest product that counts.
+        most: translations of a word.
+    """
     found: dict[str, list[tuple[float, str]]] = {}
-    for row, column, value in zip(forward.rows, forward.columns, forward.values, strict=True):
-        source, target = forward.sources[row], forward.targets[column]
-        both = value * reverse.get((source, target), 0.0)
-        if source != EMPTY and both > least:
-            found.setdefault(source, []).append((-both, target))
+    for (source, target), value in agreed.items():
+        if value > least:
+            found.setdefault(source, []).append((-value, target))
     return {source: [target for _, target in sorted(options)[:most]] for source, options in found.items()}
 
 

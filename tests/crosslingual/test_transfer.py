@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from neoai_utils.crosslingual.code_switching import switched
 from neoai_utils.crosslingual.conll import Utterance
-from neoai_utils.crosslingual.projection import Aligner, in_order, project
-from neoai_utils.crosslingual.word_translation import ibm_model_1
+from neoai_utils.crosslingual.projection import align, in_order, project
 from neoai_utils.errors import ParameterError
 
 ALARM = Utterance(("Set", "an", "alarm", "tomorrow"), "alarm/set_alarm", ("O", "O", "O", "B-datetime"))
@@ -71,8 +70,8 @@ def test_ordered_tags_are_sound_and_stay_ordered(tags):
 
 
 def test_a_translated_sentence_is_aligned_through_its_words():
-    pairs = [("set alarm", "поставь будильник"), ("set timer", "поставь таймер"), ("stop alarm", "выключи будильник")]
-    aligner = Aligner(ibm_model_1([(e.split(), r.split()) for e, r in pairs], rounds=30))
-    assert aligner.align(("set", "alarm"), ("будильник", "поставь")) == (1, 0)
-    assert aligner.align(("set", "alarm"), ("неведомое",)) == (None,)
-    assert aligner.align((), ("поставь",)) == (None,)
+    agreed = {("set", "поставь"): 0.9, ("alarm", "будильник"): 0.8, ("set", "будильник"): 0.1, ("alarm", "на"): 0.001}
+    assert align(("set", "alarm"), ("будильник", "на", "поставь"), agreed) == (1, None, 0)
+    assert align(("set", "alarm"), ("неведомое",), agreed) == (None,)
+    assert align((), ("поставь",), agreed) == (None,)
+    assert align(("set", "alarm"), ("на",), agreed, least=0.0) == (1,)

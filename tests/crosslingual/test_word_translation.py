@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neoai_utils.crosslingual.word_translation import EMPTY, dictionary, ibm_model_1
+from neoai_utils.crosslingual.word_translation import EMPTY, agreement, dictionary, ibm_model_1
 from neoai_utils.errors import DataError
 
 HOUSE = [("das haus", "the house"), ("das buch", "the book"), ("ein buch", "a book")]
@@ -56,14 +56,24 @@ def test_words_that_keep_meeting_find_each_other():
     assert found.probability("haus", "a") == found.probability("unheard", "the") == 0
 
 
-def test_the_dictionary_wants_both_directions_to_agree():
+def test_both_directions_must_agree():
     pairs = split(HOUSE)
     turned = [(target, source) for source, target in pairs]
-    found = dictionary(ibm_model_1(pairs, 30), ibm_model_1(turned, 30))
+    forward, backward = ibm_model_1(pairs, 30), ibm_model_1(turned, 30)
+    agreed = agreement(forward, backward)
+    assert agreed["haus", "house"] == pytest.approx(
+        forward.probability("haus", "house") * backward.probability("house", "haus")
+    )
+    assert all(source != EMPTY for source, _ in agreed)
+    found = dictionary(agreed)
     assert {"haus": ["house"], "buch": ["book"]}.items() <= found.items()
-    assert EMPTY not in found
-    assert all(len(options) <= 2 for options in found.values())
-    assert dictionary(ibm_model_1(pairs, 30), ibm_model_1(turned, 30), least=1.0) == {}
+    assert dictionary(agreed, least=1.0) == {}
+
+
+def test_the_dictionary_keeps_the_likeliest_translations():
+    agreed = {("a", "x"): 0.2, ("a", "y"): 0.9, ("a", "z"): 0.3, ("b", "x"): 0.01}
+    assert dictionary(agreed) == {"a": ["y", "z"]}
+    assert dictionary(agreed, least=0.0, most=1) == {"a": ["y"], "b": ["x"]}
 
 
 @pytest.mark.parametrize("pairs", [[], [(["a"], [])], [([], ["b"])]])

@@ -1,0 +1,127 @@
+"""Masked language modelling and the cut-down encoder, on tiny models of the real classes."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
+from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+from neoai_utils.crosslingual.masked_language import read_on
+from neoai_utils.crosslingual.vocabulary import pruned
+from neoai_utils.errors import ParameterError
+
+TEXTS = ["play at six", "wakeme at six", ("play at six", "сыграй в шесть")]
+
+
+def test_reading_lowers_the_loss_and_changes_the_encoder_in_place(encoder, tokenizer):
+    before = copy.deepcopy(encoder.state_dict())
+    losses = read_on(encoder, tokenizer, TEXTS, steps=120, seed=0, batch=3, rate=1e-2)
+    assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
+    assert not torch.equal(
+        encoder.state_dict()["embeddings.word_embeddings.weight"], before["embeddings.word_embeddings.weight"]
+    )
+    assert not encoder.training
+
+
+def test_reading_is_repeatable(encoder, tokenizer):
+    twice = [read_on(copy.deepcopy(encoder), tokenizer, TEXTS, steps=4, seed=3) for _ in range(2)]
+    assert twice[0] == twice[1]
+
+
+def test_the_competitions_class_reads_too(tokenizer):
+    config = XLMRobertaConfig(
+        vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        pad_token_id=0, max_position_embeddings=40,
+    )  # fmt: skip
+    losses = read_on(XLMRobertaModel(config, add_pooling_layer=False), tokenizer, TEXTS, steps=40, seed=0, rate=1e-2)
+    assert sum(losses[-10:]) < sum(losses[:10])
+
+
+def test_nothing_to_read(encoder, tokenizer):
+    with pytest.raises(ParameterError, match="needs a text and 0 < hidden < 1, got 0"):
+        read_on(encoder, tokenizer, [], steps=1, seed=0)
+    with pytest.raises(ParameterError, match="got 3 and 0.0"):
+        read_on(encoder, tokenizer, TEXTS, steps=1, seed=0, hidden=0.0)
+
+
+@pytest.fixture(scope="module")
+def unigram() -> PreTrainedTokenizerFast:
+    """Pieces of XLM-R's kind; `</s>` and `<mask>` stand apart from the rest, as they do there."""
+    pieces = [
+        "<s>",
+        "<pad>",
+        "</s>",
+        "<unk>",
+        "▁",
+        "▁turn",
+        "▁on",
+        "▁li",
+        "ght",
+        "▁све",
+        "т",
+        "t",
+        "u",
+        "r",
+        "n",
+        "▁tu",
+        "rn",
+    ]
+    made = Tokenizer(models.Unigram([(piece, -float(place)) for place, piece in enumerate(pieces)], unk_id=3))
+    made.normalizer = normalizers.NFKC()
+    made.pre_tokenizer = pre_tokenizers.Metaspace()
+    made.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=made, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>",
+        pad_token="<pad>", unk_token="<unk>", mask_token="<mask>",
+    )  # fmt: skip
+
+
+@pytest.fixture
+def large(unigram) -> BertModel:
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=len(unigram), hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=32, pad_token_id=1,
+    )  # fmt: skip
+    return BertModel(config, add_pooling_layer=False).eval()
+
+
+def test_a_pruned_encoder_reads_its_texts_as_before(large, unigram):
+    texts = ["turn on", "свет light"]
+    small, tokenizer = pruned(large, unigram, texts, layers=2)
+    assert len(tokenizer) == small.config.vocab_size < len(unigram)
+    assert small.config.num_hidden_layers == 2
+    for text in [*texts, "light turn"]:
+        assert tokenizer.tokenize(text) == unigram.tokenize(text)
+        with torch.no_grad():
+            wanted = large(**unigram(text, return_tensors="pt"), output_hidden_states=True).hidden_states[2]
+            assert torch.equal(small(**tokenizer(text, return_tensors="pt")).last_hidden_state, wanted)
+    assert tokenizer.mask_token_id < len(tokenizer)
+    assert tokenizer.convert_tokens_to_ids("rn") == tokenizer.unk_token_id
+
+
+def test_a_pruned_encoder_is_read_back_from_disk(large, unigram, tmp_path):
+    from transformers import AutoModel, AutoTokenizer
+
+    small, tokenizer = pruned(large, unigram, ["turn on"], layers=1)
+    small.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    again, words = (
+        AutoModel.from_pretrained(tmp_path, add_pooling_layer=False).eval(),
+        AutoTokenizer.from_pretrained(tmp_path),
+    )
+    assert words("turn on")["input_ids"] == tokenizer("turn on")["input_ids"]
+    with torch.no_grad():
+        first, second = (m(**words("turn on", return_tensors="pt")).last_hidden_state for m in (small, again))
+    assert torch.equal(first, second)
+
+
+@pytest.mark.parametrize("layers", [0, 4])
+def test_layers_that_are_not_there(large, unigram, layers):
+    with pytest.raises(ParameterError, match="layers must be between 1 and 3"):
+        pruned(large, unigram, ["turn on"], layers)
