@@ -25,10 +25,10 @@ from neoai_utils.steering.generation import batches
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Classifier", "Detector", "Encoder", "Probe", "load_classifier", "load_encoder", "similarity"]
+__all__ = ["LAYERS", "Classifier", "Detector", "Encoder", "Probe", "load_classifier", "load_encoder", "similarity"]
 
 Vector = NDArray[np.float64]
-_LAYERS = (0, 2, 4)  # of MiniLM: words, and two levels of how they stand together; later ones see topics more than style
+LAYERS = (0, 2, 4)  # of MiniLM: words, and two levels of how they stand together; later ones see topics, not style
 _LONGEST = 512
 
 
@@ -53,7 +53,7 @@ class Encoder:
 
     def levels(self, texts: Sequence[str]) -> Tensor:
         """Return the mean hidden states of three early levels side by side, (n, 3 * width)."""
-        return self._run(texts, _LAYERS)
+        return self._run(texts, LAYERS)
 
     @torch.inference_mode()
     def _run(self, texts: Sequence[str], layers: Sequence[int]) -> Tensor:
@@ -117,7 +117,7 @@ class Probe:
             weight, bias = found["weight"], float(found["bias"][0])
         except (OSError, SafetensorError, KeyError, IndexError) as error:
             raise DataError(f"{path} is missing or is no probe (weight, bias): {error}. Build it again.") from error
-        wanted = len(_LAYERS) * encoder.model.config.hidden_size
+        wanted = len(LAYERS) * encoder.model.config.hidden_size
         if weight.shape != (wanted,):
             raise DataError(f"{path}: weight must have the shape ({wanted},), this one has {tuple(weight.shape)}.")
         return cls(encoder, weight, bias)
@@ -151,16 +151,21 @@ def load_classifier(name: str, device: torch.device | None = None) -> Classifier
     return Classifier(model.to(device or "cpu").eval(), AutoTokenizer.from_pretrained(name))
 
 
-@lru_cache(maxsize=1)
-def load_encoder() -> Encoder:
-    """Return all-MiniLM-L6-v2, the competition's own measure of content, out of its package."""
+@lru_cache(maxsize=2)
+def load_encoder(depth: int | None = None) -> Encoder:
+    """Return all-MiniLM-L6-v2, the competition's own measure of content, out of its package.
+
+    With a `depth`, only its first layers: a probe needs no more of them.
+    """
     from transformers import AutoModel, AutoTokenizer
 
     from neoai_utils.offline import fetch
     from neoai_utils.offline.checkpoints import load_strictly
 
     folder = fetch("minilm-l6")
-    return Encoder(load_strictly(AutoModel, folder), AutoTokenizer.from_pretrained(folder))
+    model = load_strictly(AutoModel, folder)
+    model.encoder.layer = model.encoder.layer[:depth]
+    return Encoder(model, AutoTokenizer.from_pretrained(folder))
 
 
 def similarity(encoder: Encoder, first: Sequence[str], second: Sequence[str]) -> Vector:

@@ -1,13 +1,13 @@
 """The competition's files: prompts, the submission with its texts, pairs of human and machine answers, the metric.
 
 Layout: `test.csv` with the column `prompt` (500 rows in the competition). A submission has the columns `prompt`, in
-which every `"` has become `'`, and `generation`, the prompt with its continuation. A text counts if the detector's score
-lies inside a window and the text still says what the reference says:
+which every `"` has become `'`, and `generation`, the prompt with its continuation. A text counts if the detector's
+score lies inside a window and the text still says what the reference says:
 `score = mean(low < detector < high and cosine > 0.65)`.
 
 Pairs are in the form of HC3 (Guo et al. 2023, arXiv:2301.07597): `hc3.csv` with the columns question, human_answers,
-chatgpt_answers and source, where answers are lists written as text. The competition names that file but does not hand it
-out. The miniature hands out its detector as well, as the competition's is public: `detector/probe.safetensors` and
+chatgpt_answers and source, where answers are lists written as text. The competition names that file but does not hand
+it out. The miniature hands out its detector as well, as the competition's is public: `detector/probe.safetensors` and
 `detector/window.json`.
 """
 
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from neoai_utils.steering.detector import Detector
 
 __all__ = [
-    "REQUIRED", "SIMILAR", "Pair", "Window", "check_submission", "grade", "parse_submission", "read", "read_detector",
-    "read_pairs", "read_window", "rates", "submission",
+    "REQUIRED", "SIMILAR", "Pair", "Window", "check_submission", "grade", "parse_submission", "rates", "read",
+    "read_detector", "read_pairs", "read_window", "submission",
 ]  # fmt: skip
 
 REQUIRED: tuple[str, ...] = ("test.csv",)
@@ -105,7 +105,9 @@ def _first(text: str, where: str) -> str:
     try:
         found = ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-        raise DataError(f"{where}: this is no list of answers: {text[:40]!r}. Write it as Python or JSON does.") from error
+        raise DataError(
+            f"{where}: this is no list of answers: {text[:40]!r}. Write it as Python or JSON does."
+        ) from error
     if not isinstance(found, list) or not all(isinstance(answer, str) for answer in found):
         raise DataError(f"{where}: the answers must be a list of texts, this begins {text[:40]!r}.")
     return found[0] if found else ""
@@ -133,11 +135,11 @@ def read_detector(folder: Path) -> tuple[Detector, Window]:
     Raises:
         DataError: a file is missing or damaged.
     """
-    from neoai_utils.steering.detector import Probe, load_encoder
+    from neoai_utils.steering.detector import LAYERS, Probe, load_encoder
 
     folder = Path(folder) / "detector"
     window = read_window(folder / "window.json")
-    return Probe.load(load_encoder(), folder / "probe.safetensors"), window
+    return Probe.load(load_encoder(max(LAYERS)), folder / "probe.safetensors"), window
 
 
 def submission(prompts: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:

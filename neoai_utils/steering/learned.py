@@ -58,7 +58,7 @@ def learn(
             rows = order[step * batch : (step + 1) * batch]
             loss = _loss(writer, [prompts[i] for i in rows], [texts[i] for i in rows])
             optimiser.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimiser.step()
             schedule.step()
             losses.append(loss.item())

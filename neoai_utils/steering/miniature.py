@@ -59,10 +59,12 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     """
     import pandas as pd
 
-    from neoai_utils.steering.detector import Probe, load_encoder
+    from neoai_utils.steering.detector import LAYERS, Probe, load_encoder
 
     test, pairs, taught, judged = deal(passages.load(), recipe)
-    probe = Probe.fit(load_encoder(), [p.full for p in taught], [p.unsteered for p in taught], recipe.strength)
+    probe = Probe.fit(
+        load_encoder(max(LAYERS)), [p.full for p in taught], [p.unsteered for p in taught], recipe.strength
+    )  # fmt: skip
     low, high = np.quantile(probe.score([p.full for p in judged]), [recipe.tail, 1 - recipe.tail])
     for folder in (data_dir, answers_dir):
         _write_detector(probe, files.Window(float(low), float(high)), folder / "detector")

@@ -81,7 +81,7 @@ def by_l1(features: Features, kinds: Kinds, count: int, strength: float = 0.1) -
 
 @torch.inference_mode()
 def by_output(
-    writer: Writer, prompts: Sequence[str], layer: int, rows: Tensor, strength: float, top: int = 20
+    writer: Writer, prompts: Sequence[str], layer: int, rows: Tensor, *, strength: float, top: int = 20
 ) -> NDArray[np.float64]:
     """Return for each decoder row how much adding it raises the chance of its own words.
 
@@ -108,7 +108,8 @@ def by_output(
 
     def chances() -> Tensor:
         found = model(ids, attention_mask=mask, position_ids=position, logits_to_keep=1).logits[:, -1]
-        return found.float().softmax(-1).mean(0)
+        means: Tensor = found.float().softmax(-1).mean(0)
+        return means
 
     before, rises = chances(), []
     for row in rows:

@@ -31,7 +31,8 @@ def difference(human: Features, machine: Features) -> Tensor:
 def from_latents(rows: Tensor, delta: Tensor, latents: Sequence[int] | NDArray[np.integer]) -> Tensor:
     """Return the sum of the chosen decoder rows (latents, width), each times its own difference of means (latents)."""
     chosen = torch.as_tensor(np.asarray(latents))
-    return delta[chosen].to(rows) @ rows[chosen]
+    total: Tensor = delta[chosen].to(rows) @ rows[chosen]
+    return total
 
 
 def rebuilt(vector: Tensor, rows: Tensor, latents: Sequence[int] | NDArray[np.integer]) -> Tensor:
@@ -43,7 +44,8 @@ def rebuilt(vector: Tensor, rows: Tensor, latents: Sequence[int] | NDArray[np.in
     chosen = rows[torch.as_tensor(np.asarray(latents))].detach().double()
     weights = torch.linalg.lstsq(chosen.T, vector.double()[:, None]).solution[:, 0]
     found = weights @ chosen
-    return (found * vector.double().norm() / found.norm().clamp(min=1e-12)).to(vector)
+    scaled: Tensor = found * vector.double().norm() / found.norm().clamp(min=1e-12)
+    return scaled.to(vector)
 
 
 def clamping(sae: SAE[Any], values: Mapping[int, float]) -> Change:
@@ -59,6 +61,7 @@ def clamping(sae: SAE[Any], values: Mapping[int, float]) -> Change:
         with torch.no_grad():
             found = sae.encode(hidden.to(sae.dtype))
             step = (wanted.to(found) - found[..., latents]) @ sae.W_dec[latents]
-        return hidden + step.to(hidden)
+        changed: Tensor = hidden + step.to(hidden)
+        return changed
 
     return change

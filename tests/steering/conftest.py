@@ -8,6 +8,8 @@ import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
+    BertConfig,
+    BertModel,
     Gemma2Config,
     Gemma2ForCausalLM,
     GPT2Config,
@@ -17,6 +19,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from neoai_utils.steering.detector import Encoder
 from neoai_utils.steering.generation import Writer
 
 WORDS = [f"w{i}" for i in range(60)]
@@ -52,6 +55,11 @@ def tiny(kind: str) -> Writer:
     return Writer(model.eval().requires_grad_(False), tokenizer())
 
 
+@pytest.fixture(scope="session")
+def words() -> PreTrainedTokenizerFast:
+    return tokenizer()
+
+
 @pytest.fixture(scope="session", params=KINDS)
 def writer(request: pytest.FixtureRequest) -> Writer:
     return tiny(request.param)
@@ -72,3 +80,13 @@ def sentences() -> Callable[[int, int], list[str]]:
         return [" ".join(WORDS[i] for i in torch.randint(60, (n,), generator=random).tolist()) for n in lengths]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def encoder() -> Encoder:
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=64, hidden_size=16, num_hidden_layers=5, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=512, pad_token_id=0,
+    )  # fmt: skip
+    return Encoder(BertModel(config).eval(), tokenizer())
