@@ -7,14 +7,14 @@ separated by tabs, the word's number, the word, the utterance's intent and the w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from neoai_utils.errors import DataError
 from neoai_utils.storage import atomic_path
 
-__all__ = ["OUTSIDE", "Utterance", "read", "write"]
+__all__ = ["OUTSIDE", "Labels", "Utterance", "labels_of", "read", "write"]
 
 OUTSIDE = "O"
 _NO_LABEL = "NoLabel"
@@ -35,6 +35,24 @@ class Utterance:
     words: tuple[str, ...]
     intent: str | None = None
     slots: tuple[str, ...] | None = None
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The names behind the label numbers, in a fixed order."""
+
+    intents: tuple[str, ...]
+    tags: tuple[str, ...]
+
+
+def labels_of(utterances: Sequence[Utterance]) -> Labels:
+    """Return the labels of some labelled utterances, sorted, so that a saved model's heads can be read again.
+
+    Every slot has both its tags, even if only one of them occurs: other utterances may need the other.
+    """
+    names = sorted({tag[2:] for utterance in utterances for tag in utterance.slots or () if tag != OUTSIDE})
+    intents = sorted({str(utterance.intent) for utterance in utterances})
+    return Labels(tuple(intents), (OUTSIDE, *(f"{part}-{name}" for name in names for part in "BI")))
 
 
 def read(path: Path, *, labelled: bool) -> tuple[Utterance, ...]:

@@ -14,25 +14,17 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
-from neoai_utils.crosslingual.conll import Utterance
+from neoai_utils.crosslingual.conll import Labels, Utterance
 from neoai_utils.errors import ParameterError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-__all__ = ["IGNORED", "Alignment", "Batch", "Labels", "encode"]
+__all__ = ["IGNORED", "Alignment", "Batch", "Collator"]
 
 Alignment = Literal["position", "first piece"]
 IGNORED = -100
 """Label of the pieces that the loss leaves out."""
-
-
-@dataclass(frozen=True)
-class Labels:
-    """The names behind the label numbers, in a fixed order."""
-
-    intents: tuple[str, ...]
-    tags: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -54,48 +46,58 @@ class Batch:
     places: tuple[tuple[int | None, ...], ...]
 
 
-def encode(
-    tokenizer: PreTrainedTokenizerFast,
-    utterances: Sequence[Utterance],
-    labels: Labels,
-    alignment: Alignment = "first piece",
-    longest: int = 64,
-) -> Batch:
-    """Return a padded batch.
+@dataclass(frozen=True)
+class Collator:
+    """Turns utterances into a padded batch.
 
-    Args:
+    Attributes:
         tokenizer: a fast one, which knows the word of each piece.
-        utterances: with or without labels.
         labels: tags and intents that are not among them are left out of the loss.
-        alignment: which piece carries a word's tag.
-        longest: pieces at most; what goes beyond is cut off.
+        alignment: which piece carries a word's tag, in training and in answers alike.
+        longest: pieces of an utterance at most; what goes beyond is cut off.
 
     Raises:
-        ParameterError: there is no such alignment, or no utterance.
+        ParameterError: there is no such alignment.
     """
-    if alignment not in get_args(Alignment):
-        raise ParameterError(f"alignment must be one of {', '.join(get_args(Alignment))}, got {alignment!r}.")
-    if not utterances:
-        raise ParameterError("a batch needs at least one utterance.")
-    found = tokenizer(
-        [list(utterance.words) for utterance in utterances], is_split_into_words=True, padding=True,
-        truncation=True, max_length=longest, return_tensors="pt",
-    )  # fmt: skip
-    pieces, mask = found["input_ids"], found["attention_mask"]
-    places = tuple(
-        _by_position(len(utterance.words), int(mask[row].sum()))
-        if alignment == "position"
-        else _first_pieces(len(utterance.words), found.word_ids(row))
-        for row, utterance in enumerate(utterances)
-    )
-    slots = torch.full_like(pieces, IGNORED)
-    numbers = {tag: number for number, tag in enumerate(labels.tags)}
-    for row, (utterance, at) in enumerate(zip(utterances, places, strict=True)):
-        for tag, place in zip(utterance.slots or (), at, strict=False):
-            if place is not None:
-                slots[row, place] = numbers.get(tag, IGNORED)
-    intents = [labels.intents.index(u.intent) if u.intent in labels.intents else IGNORED for u in utterances]
-    return Batch(pieces, mask, torch.tensor(intents), slots, places)
+
+    tokenizer: PreTrainedTokenizerFast
+    labels: Labels
+    alignment: Alignment = "first piece"
+    longest: int = 64
+
+    def __post_init__(self) -> None:
+        """Check the alignment's name."""
+        if self.alignment not in get_args(Alignment):
+            raise ParameterError(f"alignment must be one of {', '.join(get_args(Alignment))}, got {self.alignment!r}.")
+
+    def __call__(self, utterances: Sequence[Utterance]) -> Batch:
+        """Return the batch of utterances, with or without labels.
+
+        Raises:
+            ParameterError: there is no utterance.
+        """
+        if not utterances:
+            raise ParameterError("a batch needs at least one utterance.")
+        found = self.tokenizer(
+            [list(utterance.words) for utterance in utterances], is_split_into_words=True, padding=True,
+            truncation=True, max_length=self.longest, return_tensors="pt",
+        )  # fmt: skip
+        pieces, mask = found["input_ids"], found["attention_mask"]
+        places = tuple(
+            _by_position(len(utterance.words), int(mask[row].sum()))
+            if self.alignment == "position"
+            else _first_pieces(len(utterance.words), found.word_ids(row))
+            for row, utterance in enumerate(utterances)
+        )
+        slots = torch.full_like(pieces, IGNORED)
+        numbers = {tag: number for number, tag in enumerate(self.labels.tags)}
+        for row, (utterance, at) in enumerate(zip(utterances, places, strict=True)):
+            for tag, place in zip(utterance.slots or (), at, strict=False):
+                if place is not None:
+                    slots[row, place] = numbers.get(tag, IGNORED)
+        names = self.labels.intents
+        intents = [names.index(u.intent) if u.intent in names else IGNORED for u in utterances]
+        return Batch(pieces, mask, torch.tensor(intents), slots, places)
 
 
 def _by_position(words: int, length: int) -> tuple[int | None, ...]:

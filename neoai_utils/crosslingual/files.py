@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neoai_utils.crosslingual import conll
-from neoai_utils.crosslingual.conll import Utterance
+from neoai_utils.crosslingual.conll import Labels, Utterance
 from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.tables import check_rows, read_csv, require_paths
 
@@ -57,15 +57,9 @@ class Intents:
     texts: tuple[str, ...]
 
     @property
-    def intents(self) -> tuple[str, ...]:
-        """Return the intents of the training utterances, sorted, so that a saved head can be read again."""
-        return tuple(sorted({str(utterance.intent) for utterance in self.train}))
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Return the slot tags: `O`, then `B-` and `I-` of each slot of the training utterances, sorted."""
-        names = sorted({tag[2:] for utterance in self.train for tag in utterance.slots or () if tag != conll.OUTSIDE})
-        return (conll.OUTSIDE, *(f"{part}-{name}" for name in names for part in "BI"))
+    def labels(self) -> Labels:
+        """Return the labels of the training utterances."""
+        return conll.labels_of(self.train)
 
 
 def read(data_dir: Path) -> Intents:

@@ -6,6 +6,7 @@ This is the competition's locked model (its loss is the sum of two cross-entropi
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -13,11 +14,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neoai_utils.crosslingual.encoding import IGNORED, Batch
+from neoai_utils.errors import DataError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["JointModel", "Logits"]
+__all__ = ["JointModel", "Logits", "load_encoder"]
 
 
 class Logits(NamedTuple):
@@ -57,3 +59,27 @@ class JointModel(nn.Module):
             if bool((labels != IGNORED).any()):
                 total = total + functional.cross_entropy(logits, labels.to(device), ignore_index=IGNORED)
         return total
+
+
+def load_encoder(source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    """Return an encoder without pooler, in evaluation mode, and its tokenizer.
+
+    Args:
+        source: a folder, or a name on the hub.
+
+    Raises:
+        DataError: it cannot be read, or its tokenizer does not know the word of each piece.
+    """
+    from transformers import AutoModel, AutoTokenizer
+
+    try:
+        encoder = AutoModel.from_pretrained(source, add_pooling_layer=False)
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"the encoder {str(source)!r} cannot be loaded: {error} Give a folder with config.json, weights and "
+            "tokenizer.json, or the name of a model on the hub (which needs internet)."
+        ) from error
+    if not tokenizer.is_fast:
+        raise DataError(f"the tokenizer of {str(source)!r} is not a fast one: it cannot tell the word of each piece.")
+    return encoder.eval(), tokenizer

@@ -8,6 +8,7 @@ Conneau, 1901.07291).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -37,12 +38,12 @@ def read_on(
     rate: float = 5e-4,
     hidden: float = 0.15,
     longest: int = 64,
-) -> list[float]:
-    """Train an encoder, in place, to guess hidden pieces; return the loss of each step.
+) -> tuple[PreTrainedModel, list[float]]:
+    """Return an encoder that has learnt to guess hidden pieces, in evaluation mode, and the loss of each step.
 
     Args:
-        encoder: any that transformers knows with a head for masked language modelling; the head is fresh and is dropped
-            afterwards.
+        encoder: any that transformers knows with a head for masked language modelling. A copy of it is trained, with a
+            fresh head, which is dropped afterwards.
         tokenizer: the encoder's, with a mask piece.
         texts: single ones, or pairs to be read side by side.
         steps: updates.
@@ -64,6 +65,7 @@ def read_on(
         )
     seed_everything(seed)
     model = AutoModelForMaskedLM.from_config(encoder.config)
+    encoder = copy.deepcopy(encoder)
     setattr(model, model.base_model_prefix, encoder)
     model.tie_weights()
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
@@ -84,8 +86,7 @@ def read_on(
         schedule.step()
         optimizer.zero_grad()
         losses.append(loss.item())
-    encoder.eval()
-    return losses
+    return encoder.eval(), losses
 
 
 def _hidden(

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from neoai_utils.crosslingual.conll import OUTSIDE, Utterance
-from neoai_utils.crosslingual.encoding import Alignment, Labels, encode
+from neoai_utils.crosslingual.conll import OUTSIDE, Labels, Utterance
+from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
 
 __all__ = ["Answers", "consensus", "labelled", "predict"]
 
@@ -35,25 +31,24 @@ class Answers:
     slots: tuple[Floats, ...]
 
 
-def predict(
-    model: JointModel,
-    tokenizer: PreTrainedTokenizerFast,
-    utterances: Sequence[Utterance],
-    labels: Labels,
-    alignment: Alignment = "first piece",
-    batch: int = 128,
-) -> Answers:
-    """Return a model's probabilities; labels that the utterances carry are not looked at."""
+def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance], batch: int = 128) -> Answers:
+    """Return a model's probabilities; labels that the utterances carry are not looked at.
+
+    Args:
+        model: trained on batches of the same collator.
+        collate: makes the batches.
+        utterances: at least one.
+        batch: how many at a time.
+    """
     device = model.intent_head.weight.device
     intents, slots = [], []
     for start in range(0, len(utterances), batch):
-        bare = [Utterance(utterance.words) for utterance in utterances[start : start + batch]]
-        encoded = encode(tokenizer, bare, labels, alignment)
+        encoded = collate([Utterance(utterance.words) for utterance in utterances[start : start + batch]])
         with torch.inference_mode():
             found = model(encoded.pieces.to(device), encoded.mask.to(device))
         intents.append(found.intents.softmax(-1).float().cpu().numpy())
         pieces = found.slots.softmax(-1).float().cpu().numpy()
-        slots += [_of_words(row, places, labels) for row, places in zip(pieces, encoded.places, strict=True)]
+        slots += [_of_words(row, places, collate.labels) for row, places in zip(pieces, encoded.places, strict=True)]
     return Answers(np.concatenate(intents), tuple(slots))
 
 

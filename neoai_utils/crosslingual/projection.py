@@ -1,7 +1,7 @@
 """Slot tags carried from an English sentence to its Russian translation along word alignments.
 
-Each Russian word takes the slot of the English word that it most likely translates (Yarowsky, Ngai and Wicentowski 2001,
-H01-1035). Tags are then put into order again: a slot's first word is `B-`, the words that follow it are `I-`.
+Each Russian word takes the slot of the English word that it most likely translates (Yarowsky, Ngai and Wicentowski
+2001, H01-1035). Tags are then put into order again: a slot's first word is `B-`, the words that follow it are `I-`.
 """
 
 from __future__ import annotations

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from neoai_utils.crosslingual.conll import Utterance
-from neoai_utils.crosslingual.encoding import Labels
+from neoai_utils.crosslingual.conll import Labels, Utterance
 from neoai_utils.crosslingual.prediction import Answers, labelled
 from neoai_utils.errors import ParameterError
 

@@ -7,23 +7,27 @@ time they are drawn, as code-switching does.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from neoai_utils.crosslingual.conll import Utterance
-from neoai_utils.crosslingual.encoding import Alignment, Labels, encode
+from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel
 from neoai_utils.errors import ParameterError
 from neoai_utils.runtime import progress, seed_everything
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+    from transformers import PreTrainedModel
 
 __all__ = ["Part", "Plan", "batches", "fine_tune"]
+
+_POOL = 8  # batches that are drawn together and sorted by length
 
 
 @dataclass(frozen=True)
@@ -49,36 +53,24 @@ class Plan:
         steps: updates.
         batch: utterances in each.
         rate: the highest learning rate.
-        head_rate: how many times as fast the fresh heads learn.
         scheduled: whether the rate rises for a tenth of the steps and then falls to zero; else it is constant.
         clip: largest norm of the gradient; None: any.
-        alignment: which piece carries a word's tag.
     """
 
     steps: int
     batch: int = 32
-    rate: float = 3e-4
-    head_rate: float = 1.0
+    rate: float = 1e-3
     scheduled: bool = True
     clip: float | None = 1.0
-    alignment: Alignment = "first piece"
 
 
-def fine_tune(
-    encoder: PreTrainedModel,
-    tokenizer: PreTrainedTokenizerFast,
-    parts: Sequence[Part],
-    labels: Labels,
-    plan: Plan,
-    seed: int,
-) -> JointModel:
-    """Return the trained joint model, in evaluation mode; the encoder given is trained in place.
+def fine_tune(encoder: PreTrainedModel, collate: Collator, parts: Sequence[Part], plan: Plan, seed: int) -> JointModel:
+    """Return the trained joint model, in evaluation mode.
 
     Args:
-        encoder: its weights are changed: give a fresh copy.
-        tokenizer: the encoder's.
+        encoder: a copy of it is trained.
+        collate: makes the batches; its labels are the heads' outputs.
         parts: what to train on.
-        labels: names of the heads' outputs.
         plan: how.
         seed: of the heads, the order and dropout.
 
@@ -89,22 +81,19 @@ def fine_tune(
     from transformers import get_constant_schedule, get_linear_schedule_with_warmup
 
     seed_everything(seed)
-    accelerator = Accelerator()
-    model = JointModel(encoder, len(labels.intents), len(labels.tags))
-    heads = [*model.intent_head.parameters(), *model.slot_head.parameters()]
-    groups = [{"params": list(encoder.parameters())}, {"params": heads, "lr": plan.rate * plan.head_rate}]
-    optimizer = torch.optim.AdamW(groups, lr=plan.rate)
+    model = JointModel(copy.deepcopy(encoder), len(collate.labels.intents), len(collate.labels.tags))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate)
     schedule = (
         get_linear_schedule_with_warmup(optimizer, plan.steps // 10, plan.steps)
         if plan.scheduled
         else get_constant_schedule(optimizer)
     )
+    accelerator = Accelerator()
     prepared, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
     prepared.train()
     drawn = batches(parts, plan.batch, plan.steps, np.random.default_rng(seed))
     for utterances in progress(drawn, "fine-tuning", total=plan.steps):
-        loss = prepared.loss(encode(tokenizer, utterances, labels, plan.alignment))
-        accelerator.backward(loss)
+        accelerator.backward(model.loss(collate(utterances)))
         if plan.clip is not None:
             accelerator.clip_grad_norm_(prepared.parameters(), plan.clip)
         optimizer.step()
@@ -116,18 +105,30 @@ def fine_tune(
 def batches(parts: Sequence[Part], size: int, count: int, random: np.random.Generator) -> Iterator[list[Utterance]]:
     """Yield `count` batches of `size` utterances; every part is gone through in ever new orders.
 
+    Utterances of about the same number of words share a batch, which so needs little padding.
+
     Raises:
         ParameterError: no part has an utterance and a share.
     """
+    drawn = _drawn(parts, random)
+    for start in range(0, count, _POOL):
+        several = min(_POOL, count - start)
+        pool = sorted(islice(drawn, several * size), key=lambda utterance: len(utterance.words))
+        for place in random.permutation(several).tolist():
+            yield pool[place * size : (place + 1) * size]
+
+
+def _drawn(parts: Sequence[Part], random: np.random.Generator) -> Iterator[Utterance]:
+    """Yield utterances without end."""
     parts = [part for part in parts if part.share > 0 and len(part.utterances)]
     if not parts:
         raise ParameterError("there is nothing to train on: every part is empty or has no share.")
     shares = np.array([part.share for part in parts])
     orders = [_endless(len(part.utterances), random) for part in parts]
-    for _ in range(count):
-        chosen = random.choice(len(parts), size, p=shares / shares.sum())
-        drawn = [(parts[place], parts[place].utterances[next(orders[place])]) for place in chosen]
-        yield [part.change(utterance, random) if part.change else utterance for part, utterance in drawn]
+    while True:
+        place = int(random.choice(len(parts), p=shares / shares.sum()))
+        part, utterance = parts[place], parts[place].utterances[next(orders[place])]
+        yield part.change(utterance, random) if part.change else utterance
 
 
 def _endless(count: int, random: np.random.Generator) -> Iterator[int]:

@@ -59,8 +59,8 @@ def test_everything_is_read(competition):
     assert given_.train[0].words == ("set", "an", "alarm", "for", "six")
     assert given_.train[0].slots == ("O", "O", "O", "B-datetime", "I-datetime")
     assert given_.train[1] == Utterance(("play", "#"), "PlayMusic", ("O", "B-artist"))
-    assert given_.intents == ("PlayMusic", "alarm/set_alarm")
-    assert given_.tags == ("O", "B-artist", "I-artist", "B-datetime", "I-datetime")
+    assert given_.labels.intents == ("PlayMusic", "alarm/set_alarm")
+    assert given_.labels.tags == ("O", "B-artist", "I-artist", "B-datetime", "I-datetime")
     assert given_.test == (Utterance(("поставь", "будильник")), Utterance(("включи", "битлз")))
     assert (given_.pairs, given_.texts) == ((("привет", "hello"),), ("погода завтра", "музыка"))
 

@@ -16,18 +16,18 @@ from neoai_utils.errors import ParameterError
 TEXTS = ["play at six", "wakeme at six", ("play at six", "сыграй в шесть")]
 
 
-def test_reading_lowers_the_loss_and_changes_the_encoder_in_place(encoder, tokenizer):
+def test_reading_lowers_the_loss_and_leaves_the_encoder_as_it_was(encoder, tokenizer):
     before = copy.deepcopy(encoder.state_dict())
-    losses = read_on(encoder, tokenizer, TEXTS, steps=120, seed=0, batch=3, rate=1e-2)
+    read, losses = read_on(encoder, tokenizer, TEXTS, steps=120, seed=0, batch=3, rate=1e-2)
     assert sum(losses[-20:]) < 0.7 * sum(losses[:20])
-    assert not torch.equal(
-        encoder.state_dict()["embeddings.word_embeddings.weight"], before["embeddings.word_embeddings.weight"]
-    )
-    assert not encoder.training
+    table = "embeddings.word_embeddings.weight"
+    assert all(torch.equal(weight, before[name]) for name, weight in encoder.state_dict().items())
+    assert not torch.equal(read.state_dict()[table], before[table])
+    assert not read.training
 
 
 def test_reading_is_repeatable(encoder, tokenizer):
-    twice = [read_on(copy.deepcopy(encoder), tokenizer, TEXTS, steps=4, seed=3) for _ in range(2)]
+    twice = [read_on(encoder, tokenizer, TEXTS, steps=4, seed=3)[1] for _ in range(2)]
     assert twice[0] == twice[1]
 
 
@@ -36,7 +36,7 @@ def test_the_competitions_class_reads_too(tokenizer):
         vocab_size=len(tokenizer), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
         pad_token_id=0, max_position_embeddings=40,
     )  # fmt: skip
-    losses = read_on(XLMRobertaModel(config, add_pooling_layer=False), tokenizer, TEXTS, steps=40, seed=0, rate=1e-2)
+    _, losses = read_on(XLMRobertaModel(config, add_pooling_layer=False), tokenizer, TEXTS, steps=40, seed=0, rate=1e-2)
     assert sum(losses[-10:]) < sum(losses[:10])
 
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from neoai_utils.crosslingual.conll import Utterance
-from neoai_utils.crosslingual.encoding import Labels
+from neoai_utils.crosslingual.conll import Labels, Utterance
+from neoai_utils.crosslingual.encoding import IGNORED, Collator
 from neoai_utils.crosslingual.prediction import Answers, consensus, labelled, predict
 from neoai_utils.crosslingual.self_training import UNSURE, confident
 from neoai_utils.crosslingual.training import Part, Plan, batches, fine_tune
@@ -26,10 +26,11 @@ BOTH = [Part([WAKE, PLAY])]
 
 @pytest.mark.parametrize("alignment", ["position", "first piece"])
 def test_it_learns_two_utterances_and_answers_word_by_word(encoder, tokenizer, alignment):
-    model = fine_tune(encoder, tokenizer, BOTH, LABELS, replace(PLAN, alignment=alignment), seed=0)
+    collate = Collator(tokenizer, LABELS, alignment)
+    model = fine_tune(encoder, collate, BOTH, PLAN, seed=0)
     assert not model.training
     bare = [Utterance(WAKE.words), Utterance(PLAY.words)]
-    answers = predict(model, tokenizer, bare, LABELS, alignment)
+    answers = predict(model, collate, bare)
     assert labelled(bare, answers, LABELS) == [WAKE, PLAY]
     assert answers.intents.sum(1) == pytest.approx(1, abs=1e-5)
     assert [words.shape for words in answers.slots] == [(3, 3), (1, 3)]
@@ -38,24 +39,38 @@ def test_it_learns_two_utterances_and_answers_word_by_word(encoder, tokenizer, a
 def test_the_same_seed_gives_the_same_weights(encoder, tokenizer):
     plan = replace(PLAN, steps=5)
     first, second, other = (
-        fine_tune(copy.deepcopy(encoder), tokenizer, BOTH, LABELS, plan, seed).state_dict() for seed in (1, 1, 2)
+        fine_tune(encoder, Collator(tokenizer, LABELS), BOTH, plan, seed).state_dict()
+        for seed in (1, 1, 2)
     )
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_schedule_and_clipping_do_what_they_say(encoder, tokenizer):
-    """Gradients cut to nothing leave the weights as they were but for AdamW's decay, which is one in 10^4 here."""
+def test_gradients_are_cut_and_the_encoder_given_is_left_alone(encoder, tokenizer):
+    """With gradients cut to almost nothing, AdamW's decay of one in 10^4 is all that a step does."""
     before = copy.deepcopy(encoder.state_dict())
-    fine_tune(encoder, tokenizer, BOTH, LABELS, replace(PLAN, steps=1, scheduled=False, clip=1e-12, rate=1e-2), seed=0)
-    for name, weight in encoder.state_dict().items():
-        assert torch.allclose(weight, before[name], rtol=2e-4, atol=2e-4), name
+    plan = replace(PLAN, steps=1, scheduled=False)
+    still, moved = (
+        fine_tune(encoder, Collator(tokenizer, LABELS), BOTH, replace(plan, clip=clip), seed=0).encoder.state_dict()
+        for clip in (1e-12, None)
+    )
+    assert all(torch.equal(weight, before[name]) for name, weight in encoder.state_dict().items())
+    assert all(torch.allclose(weight, before[name], rtol=2e-4, atol=2e-4) for name, weight in still.items())
+    assert any(not torch.allclose(weight, before[name], rtol=2e-4, atol=5e-3) for name, weight in moved.items())
+
+
+def test_a_batch_holds_utterances_of_like_length():
+    mixed = [Utterance(("word",) * (1 + number % 16)) for number in range(320)]
+    for batch in batches([Part(mixed)], 16, 20, np.random.default_rng(0)):
+        lengths = [len(utterance.words) for utterance in batch]
+        assert len(batch) == 16
+        assert max(lengths) - min(lengths) <= 8
 
 
 def test_answers_do_not_depend_on_labels_or_on_company(encoder, tokenizer):
-    model = fine_tune(encoder, tokenizer, BOTH, LABELS, replace(PLAN, steps=3), seed=0)
-    together = predict(model, tokenizer, [WAKE, PLAY], LABELS)
-    alone = predict(model, tokenizer, [Utterance(WAKE.words), Utterance(PLAY.words)], LABELS, batch=1)
+    model = fine_tune(encoder, Collator(tokenizer, LABELS), BOTH, replace(PLAN, steps=3), seed=0)
+    together = predict(model, Collator(tokenizer, LABELS), [WAKE, PLAY])
+    alone = predict(model, Collator(tokenizer, LABELS), [Utterance(WAKE.words), Utterance(PLAY.words)], batch=1)
     assert np.allclose(together.intents, alone.intents, atol=1e-5)
     for first, second in zip(together.slots, alone.slots, strict=True):
         assert np.allclose(first, second, atol=1e-5)
@@ -63,11 +78,11 @@ def test_answers_do_not_depend_on_labels_or_on_company(encoder, tokenizer):
 
 def test_words_that_were_cut_off_are_outside(encoder, tokenizer):
     long = Utterance(("play",) * 70)
-    model = fine_tune(encoder, tokenizer, BOTH, LABELS, replace(PLAN, steps=1), seed=0)
+    model = fine_tune(encoder, Collator(tokenizer, LABELS), BOTH, replace(PLAN, steps=1), seed=0)
     model.encoder.embeddings.position_embeddings = torch.nn.Embedding(64, 16)  # room for the 64 pieces that are kept
     model.encoder.embeddings.register_buffer("position_ids", torch.arange(64)[None], persistent=False)
     model.encoder.embeddings.register_buffer("token_type_ids", torch.zeros(1, 64, dtype=torch.long), persistent=False)
-    words = predict(model, tokenizer, [long], LABELS).slots[0]
+    words = predict(model, Collator(tokenizer, LABELS), [long]).slots[0]
     assert words.shape == (70, 3)
     assert (words[62:] == [1, 0, 0]).all()
     assert (words[:62, 0] < 1).all()
@@ -120,7 +135,5 @@ def test_only_what_is_sure_is_believed():
 
 
 def test_unsure_words_are_out_of_the_loss(encoder, tokenizer):
-    from neoai_utils.crosslingual.encoding import IGNORED, encode
-
-    batch = encode(tokenizer, [Utterance(("at", "six"), "wake", (UNSURE, "B-time"))], LABELS)
+    batch = Collator(tokenizer, LABELS)([Utterance(("at", "six"), "wake", (UNSURE, "B-time"))])
     assert batch.slots.tolist() == [[IGNORED, IGNORED, 1, IGNORED]]
