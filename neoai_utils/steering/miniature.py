@@ -41,9 +41,9 @@ class Recipe:
 
     seed: int = 0
     version: int = 1
-    prompts: int = 128
+    prompts: int = 96
     pairs: int = 600
-    detector: int = 1200
+    detector: int = 1000
     window: int = 400
     tail: float = 0.05
     strength: float = 0.003
