@@ -6,7 +6,7 @@ place and so its slot tag; the encoder learns that both words ask for the same a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy as np
 from neoai_utils.crosslingual.conll import Utterance
 from neoai_utils.errors import ParameterError
 
-__all__ = ["switched"]
+__all__ = ["mixed", "switched"]
 
 
 def switched(
@@ -39,3 +39,14 @@ def switched(
         options = dictionary.get(word.lower(), ())
         words.append(options[int(choice * len(options))] if options and chance < share else word)
     return replace(utterance, words=tuple(words))
+
+
+def mixed(
+    dictionary: Mapping[str, Sequence[str]], shares: Sequence[float] = (0.0, 0.5, 1.0)
+) -> Callable[[Utterance, np.random.Generator], Utterance]:
+    """Return a change for training: each utterance is switched with one of the shares, drawn afresh every time."""
+
+    def change(utterance: Utterance, random: np.random.Generator) -> Utterance:
+        return switched(utterance, dictionary, float(random.choice(shares)), random)
+
+    return change

@@ -10,7 +10,6 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 __all__ = ["Part", "Plan", "batches", "fine_tune"]
-
-_POOL = 8  # batches that are drawn together and sorted by length
 
 
 @dataclass(frozen=True)
@@ -105,30 +102,18 @@ def fine_tune(encoder: PreTrainedModel, collate: Collator, parts: Sequence[Part]
 def batches(parts: Sequence[Part], size: int, count: int, random: np.random.Generator) -> Iterator[list[Utterance]]:
     """Yield `count` batches of `size` utterances; every part is gone through in ever new orders.
 
-    Utterances of about the same number of words share a batch, which so needs little padding.
-
     Raises:
         ParameterError: no part has an utterance and a share.
     """
-    drawn = _drawn(parts, random)
-    for start in range(0, count, _POOL):
-        several = min(_POOL, count - start)
-        pool = sorted(islice(drawn, several * size), key=lambda utterance: len(utterance.words))
-        for place in random.permutation(several).tolist():
-            yield pool[place * size : (place + 1) * size]
-
-
-def _drawn(parts: Sequence[Part], random: np.random.Generator) -> Iterator[Utterance]:
-    """Yield utterances without end."""
     parts = [part for part in parts if part.share > 0 and len(part.utterances)]
     if not parts:
         raise ParameterError("there is nothing to train on: every part is empty or has no share.")
     shares = np.array([part.share for part in parts])
     orders = [_endless(len(part.utterances), random) for part in parts]
-    while True:
-        place = int(random.choice(len(parts), p=shares / shares.sum()))
-        part, utterance = parts[place], parts[place].utterances[next(orders[place])]
-        yield part.change(utterance, random) if part.change else utterance
+    for _ in range(count):
+        chosen = random.choice(len(parts), size, p=shares / shares.sum())
+        drawn = [(parts[place], parts[place].utterances[next(orders[place])]) for place in chosen]
+        yield [part.change(utterance, random) if part.change else utterance for part, utterance in drawn]
 
 
 def _endless(count: int, random: np.random.Generator) -> Iterator[int]:

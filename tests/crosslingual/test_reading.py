@@ -6,8 +6,7 @@ import copy
 
 import pytest
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
-from transformers import BertConfig, BertModel, PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+from transformers import AutoModel, AutoTokenizer, XLMRobertaConfig, XLMRobertaModel
 
 from neoai_utils.crosslingual.masked_language import read_on
 from neoai_utils.crosslingual.vocabulary import pruned
@@ -47,50 +46,6 @@ def test_nothing_to_read(encoder, tokenizer):
         read_on(encoder, tokenizer, TEXTS, steps=1, seed=0, hidden=0.0)
 
 
-@pytest.fixture(scope="module")
-def unigram() -> PreTrainedTokenizerFast:
-    """Pieces of XLM-R's kind; `</s>` and `<mask>` stand apart from the rest, as they do there."""
-    pieces = [
-        "<s>",
-        "<pad>",
-        "</s>",
-        "<unk>",
-        "▁",
-        "▁turn",
-        "▁on",
-        "▁li",
-        "ght",
-        "▁све",
-        "т",
-        "t",
-        "u",
-        "r",
-        "n",
-        "▁tu",
-        "rn",
-    ]
-    made = Tokenizer(models.Unigram([(piece, -float(place)) for place, piece in enumerate(pieces)], unk_id=3))
-    made.normalizer = normalizers.NFKC()
-    made.pre_tokenizer = pre_tokenizers.Metaspace()
-    made.post_processor = processors.TemplateProcessing(
-        single="<s> $A </s>", pair="<s> $A </s> </s> $B </s>", special_tokens=[("<s>", 0), ("</s>", 2)]
-    )
-    return PreTrainedTokenizerFast(
-        tokenizer_object=made, bos_token="<s>", eos_token="</s>", cls_token="<s>", sep_token="</s>",
-        pad_token="<pad>", unk_token="<unk>", mask_token="<mask>",
-    )  # fmt: skip
-
-
-@pytest.fixture
-def large(unigram) -> BertModel:
-    torch.manual_seed(0)
-    config = BertConfig(
-        vocab_size=len(unigram), hidden_size=16, num_hidden_layers=3, num_attention_heads=2, intermediate_size=32,
-        max_position_embeddings=32, pad_token_id=1,
-    )  # fmt: skip
-    return BertModel(config, add_pooling_layer=False).eval()
-
-
 def test_a_pruned_encoder_reads_its_texts_as_before(large, unigram):
     texts = ["turn on", "свет light"]
     small, tokenizer = pruned(large, unigram, texts, layers=2)
@@ -106,8 +61,6 @@ def test_a_pruned_encoder_reads_its_texts_as_before(large, unigram):
 
 
 def test_a_pruned_encoder_is_read_back_from_disk(large, unigram, tmp_path):
-    from transformers import AutoModel, AutoTokenizer
-
     small, tokenizer = pruned(large, unigram, ["turn on"], layers=1)
     small.save_pretrained(tmp_path)
     tokenizer.save_pretrained(tmp_path)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neoai_utils.crosslingual.code_switching import switched
+from neoai_utils.crosslingual.code_switching import mixed, switched
 from neoai_utils.crosslingual.conll import Utterance
 from neoai_utils.crosslingual.projection import align, in_order, project
 from neoai_utils.errors import ParameterError
@@ -30,6 +30,13 @@ def test_about_the_asked_share_is_switched():
     long = Utterance(("set",) * 4000)
     found = switched(long, WORDS, 0.3, np.random.default_rng(0)).words.count("поставь")
     assert found / 4000 == pytest.approx(0.3, abs=0.03)
+
+
+def test_every_mixture_is_met():
+    change, random = mixed(WORDS, (0.0, 1.0)), np.random.default_rng(0)
+    assert {change(ALARM, random).words for _ in range(40)} == {
+        ALARM.words, ("поставь", "an", "будильник", "завтра"), ("поставь", "an", "будильник", "назавтра"),
+    }  # fmt: skip
 
 
 def test_a_larger_dictionary_does_not_change_the_other_words():
