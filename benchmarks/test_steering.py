@@ -32,9 +32,10 @@ def writer() -> Writer:
         vocab_size=2000, hidden_size=96, intermediate_size=256, num_hidden_layers=6, num_attention_heads=4,
         num_key_value_heads=2, head_dim=24, sliding_window=64, pad_token_id=0, bos_token_id=1, eos_token_id=2,
     )  # fmt: skip
-    made = Tokenizer(models.WordLevel({f"w{i}": i for i in range(2000)}, unk_token="w3"))
+    vocabulary = ["<pad>", "<bos>", "<eos>", "<unk>", *(f"w{i}" for i in range(4, 2000))]
+    made = Tokenizer(models.WordLevel({w: i for i, w in enumerate(vocabulary)}, unk_token="<unk>"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    words = PreTrainedTokenizerFast(tokenizer_object=made, pad_token="w0", eos_token="w2")
+    words = PreTrainedTokenizerFast(tokenizer_object=made, pad_token="<pad>", eos_token="<eos>")
     return Writer(Gemma2ForCausalLM(config).eval(), words)
 
 

@@ -56,11 +56,21 @@ class Window:
 
 @dataclass(frozen=True)
 class Pair:
-    """A question with a human's answer and a machine's."""
+    """A question (or the beginning of a text) with a human's answer and a machine's."""
 
     question: str
     human: str
     machine: str
+
+    @property
+    def human_text(self) -> str:
+        """The question with the human's answer."""
+        return _joined(self.question, self.human)
+
+    @property
+    def machine_text(self) -> str:
+        """The question with the machine's answer."""
+        return _joined(self.question, self.machine)
 
 
 def read(data_dir: Path) -> list[str]:
@@ -96,6 +106,11 @@ def read_pairs(path: Path) -> list[Pair]:
     if not pairs:
         raise DataError(f"{path}: no row has a question, a human answer and a machine answer.")
     return pairs
+
+
+def _joined(question: str, answer: str) -> str:
+    """Put a space between the two where an answer starts with a word; continuations bring their own."""
+    return question + (" " if answer[:1].isalnum() else "") + answer
 
 
 def _first(text: str, where: str) -> str:

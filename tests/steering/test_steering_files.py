@@ -133,6 +133,12 @@ def test_pairs_in_every_form_of_hc3(tmp_path):
     ]  # fmt: skip
 
 
+def test_answers_are_joined_with_one_space():
+    assert files.Pair("Why?", "Because.", " It is").human_text == "Why? Because."
+    assert files.Pair("Why?", "Because.", " It is").machine_text == "Why? It is"
+    assert files.Pair("And so", ", he said", "\n\nThus").human_text == "And so, he said"
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [
