@@ -83,8 +83,8 @@ def read(data_dir: Path) -> Intents:
 def read_pairs(path: Path) -> tuple[Pair, ...]:
     """Return the (Russian, English) pairs of a file of JSON lines.
 
-    A line may be an object, an object within an object (`{"translation": {…}}`) or a list; of its texts, the first in
-    Cyrillic letters and the first in Latin ones are taken.
+    A line may be an object, an object within an object (`{"translation": {…}}`) or a list; of its texts, the most
+    Cyrillic one and the longest of the more Latin ones are taken.
 
     Raises:
         DataError: the file is missing, no UTF-8 text or empty; or, with the line's number, a line is no JSON or does
@@ -99,9 +99,10 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
         except ValueError as error:
             raise DataError(f"{path}, line {number}: no JSON: {error}.") from error
         texts = _strings(content)
-        russian = next((text for text in texts if _mostly_cyrillic(text)), None)
-        english = next((text for text in texts if _LATIN.search(text) and not _mostly_cyrillic(text)), None)
-        if russian is None or english is None:
+        russian = max(texts, key=_cyrillic, default="")
+        latin = [text for text in texts if _LATIN.search(text) and _cyrillic(text) < _cyrillic(russian)]
+        english = max(latin, key=len, default="")  # an identifier in Latin letters is shorter than a sentence
+        if not english:
             fields = ", ".join(content) if isinstance(content, dict) else type(content).__name__
             raise DataError(
                 f"{path}, line {number}: expected a Russian and an English text, found the fields {fields or 'none'}."
@@ -195,5 +196,7 @@ def _strings(content: Any) -> list[str]:
     return [text for part in parts for text in _strings(part)]
 
 
-def _mostly_cyrillic(text: str) -> bool:
-    return len(_CYRILLIC.findall(text)) > len(_LATIN.findall(text))
+def _cyrillic(text: str) -> float:
+    """Return the share of a text's letters that are Cyrillic: a Russian sentence may hold a Latin name."""
+    cyrillic, latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
+    return cyrillic / max(1, cyrillic + latin)

@@ -112,6 +112,12 @@ def test_pairs_are_known_by_their_script(competition, line):
     assert files.read(competition).pairs == (("привет мир", "hello world"),)
 
 
+def test_latin_names_and_identifiers_do_not_mislead(competition):
+    line = {"id": "train-7", "ru": "привет home assistant", "en": "where does my data go to"}
+    (competition / "ru_en_pairs.jsonl").write_text(json.dumps(line, ensure_ascii=False), encoding="utf-8")
+    assert files.read(competition).pairs == ((line["ru"], line["en"]),)
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
