@@ -1,4 +1,4 @@
-"""IBM model 1 in three sums a round, against Brown et al.'s algorithm word by word. Printed, never gating on seconds."""
+"""IBM model 1 in three sums a round, against the algorithm word by word. Printed, never gating on seconds."""
 
 from __future__ import annotations
 

@@ -1,0 +1,92 @@
+"""Edits of cross-attention in closed form: what a text stands for is changed without a single training step.
+
+A diffusion model reads its prompt through the keys and values of its cross-attention layers, which are plain matrices.
+TIME (Orgad, Kawar and Belinkov 2023, 2303.08084) and UCE (Gandikota et al. 2023, 2308.14761) ask for new matrices that
+treat the words of a source prompt as the old ones treat those of a target prompt, and everything else as before:
+
+    minimise over W:  sum_i |W c_i - W0 c*_i|^2 + sum_j |W k_j - W0 k_j|^2 + strength |W - W0|^2
+
+with source states c, target states c*, and states k to keep. TIME has no k and a strength of 0.1 or so, UCE has many k.
+The minimum is a ridge regression; it takes one linear system for each layer's width of text.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from neoai_utils.errors import ParameterError
+
+if TYPE_CHECKING:
+    from diffusers import UNet2DConditionModel
+
+__all__ = ["cross_attention", "edit", "solve"]
+
+
+def cross_attention(unet: UNet2DConditionModel) -> dict[str, nn.Linear]:
+    """Return the key and value projections of all cross-attention layers by name, in the network's order.
+
+    Raises:
+        ParameterError: the network has none: its self-attention layers (`attn1`) do not see the text.
+    """
+    found = {
+        name: module
+        for name, module in unet.named_modules()
+        if isinstance(module, nn.Linear) and name.endswith((".attn2.to_k", ".attn2.to_v"))
+    }
+    if not found:
+        raise ParameterError("the network has no cross-attention layer with to_k and to_v.")
+    return found
+
+
+def solve(weight: Tensor, source: Tensor, target: Tensor, keep: Tensor, strength: float) -> Tensor:
+    """Return the edited matrix.
+
+    Args:
+        weight: (out, in) as it is.
+        source: (n, in) states to be treated as `target` is.
+        target: (n, in).
+        keep: (m, in) states to be treated as before; m may be 0.
+        strength: weight of the pull towards the old matrix, above 0.
+
+    Raises:
+        ParameterError: shapes do not fit, or `strength` is not above 0.
+    """
+    width = weight.shape[1]
+    if source.shape != target.shape or source.shape[1:] != (width,) or keep.shape[1:] != (width,):
+        raise ParameterError(
+            f"source {tuple(source.shape)}, target {tuple(target.shape)} and keep {tuple(keep.shape)} must be rows of "
+            f"width {width}, as many in source as in target."
+        )
+    if not strength > 0:
+        raise ParameterError(f"strength must be above 0, got {strength}: the system would be singular.")
+    # double precision: states of one prompt are nearly alike, and the system is badly conditioned
+    old, c, goal, k = (tensor.double() for tensor in (weight, source, target, keep))
+    kept = k.T @ k + strength * torch.eye(width, dtype=old.dtype, device=old.device)
+    left = kept + c.T @ c
+    right = old @ (kept + goal.T @ c)
+    solved: Tensor = torch.linalg.solve(left, right.T)
+    return solved.T.to(weight.dtype)
+
+
+@torch.no_grad()
+def edit(
+    unet: UNet2DConditionModel, source: Tensor, target: Tensor, keep: Tensor, strength: float
+) -> dict[str, Tensor]:
+    """Edit all cross-attention layers in place; return the old matrices by name, to put them back.
+
+    Args:
+        unet: of any size and precision.
+        source: (n, width of the text) states of the text encoder.
+        target: (n, width).
+        keep: (m, width).
+        strength: see `solve`.
+    """
+    old = {}
+    for name, layer in cross_attention(unet).items():
+        device = layer.weight.device
+        old[name] = layer.weight.detach().clone()
+        layer.weight.copy_(solve(old[name], source.to(device), target.to(device), keep.to(device), strength))
+    return old
