@@ -40,7 +40,7 @@ class Detector(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Encoder:
     """A sentence encoder (BERT) of `transformers` with its tokenizer."""
 
@@ -169,6 +169,17 @@ def load_encoder(depth: int | None = None) -> Encoder:
 
 
 def similarity(encoder: Encoder, first: Sequence[str], second: Sequence[str]) -> Vector:
-    """Return the cosine of each pair of texts, (n)."""
-    cosines: Vector = (encoder.embed(first) * encoder.embed(second)).sum(1).double().numpy()
+    """Return the cosine of each pair of texts, (n).
+
+    Args:
+        encoder: gives the sentence vectors.
+        first: the references; their vectors are kept for the next call with the same references.
+        second: the texts to compare with them.
+    """
+    cosines: Vector = (_kept(encoder, tuple(first)) * encoder.embed(second)).sum(1).double().numpy()
     return cosines
+
+
+@lru_cache(maxsize=4)
+def _kept(encoder: Encoder, texts: tuple[str, ...]) -> Tensor:
+    return encoder.embed(texts)
