@@ -133,6 +133,6 @@ def headroom_chart(shares: Mapping[str, tuple[float | None, float | None]]) -> F
     axes.axvline(1.0, color=COLOURS["ceiling"], linestyle="--")
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.set_xlabel("share of the way from the organisers' baseline to the oracle")
-    axes.legend(loc="lower right", frameon=False)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)  # above: a long bar would run under it
     plt.close(figure)
     return figure
