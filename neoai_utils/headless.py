@@ -127,10 +127,13 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
     return error
 
 
+_FETCHED = re.compile(r"(fetching \S+ \(\d+ MB, once\)\n)+")  # what `offline.packages` says on a first run only
+
+
 def store(done: Play) -> Path:
     """Copy an executed notebook back to the notebooks folder, without what differs from run to run.
 
-    Removed are papermill's and Jupyter's times and the injected cell; the cost line between the markers
+    Removed are papermill's and Jupyter's times and the notices of downloads; the cost line between the markers
     `<!-- cost -->` is filled with the measured time and memory.
 
     Raises:
@@ -153,6 +156,8 @@ def store(done: Play) -> Path:
         tags = [t for t in cell.metadata.get("tags", []) if t in ("parameters",)]
         cell.metadata = nbformat.NotebookNode({"tags": tags} if tags else {})
         cell.source = update_section(cell.source, "cost", cost)
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _FETCHED.fullmatch(output.get("text", ""))]
     target = find_notebook(done.task)
     with storage.atomic_path(target) as temporary:
         nbformat.write(book, temporary)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -99,7 +100,7 @@ def test_task7_suggests_threshold(tmp_path: Path) -> None:
 def test_help_reads_as_a_manual(task: str, tmp_path: Path) -> None:
     done = papermill(tmp_path, "--help-notebook", str(headless.find_notebook(task).resolve()))
     assert done.returncode == 0
-    assert "seed: int (default 42)" in done.stdout
+    assert re.search(r"seed: int \(default \d+\)", done.stdout)
     assert "data_dir: str" in done.stdout
 
 
