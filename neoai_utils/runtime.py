@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import torch
 
 __all__ = [
+    "PeakMemory",
     "Stopwatch",
     "host",
     "kaggle_input",
@@ -30,6 +31,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_earlier_peak = 0.0  # MB; of the time before `PeakMemory` made the kernel forget
 
 
 def host() -> Literal["kaggle", "colab", "local"]:
@@ -130,8 +132,59 @@ def peak_memory_mb() -> float | None:
         import resource
     except ImportError:  # Windows
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak / 2**20 if sys.platform == "darwin" else peak / 2**10
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return max(peak, _earlier_peak)
+
+
+class PeakMemory:
+    """The most memory that a `with` block takes beside what was held before it, in `megabytes` (2**20 bytes).
+
+    On a GPU its own memory counts, on Linux that of the process; elsewhere `megabytes` stays None.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        """Measure on a device."""
+        self._device = device
+        self.megabytes: float | None = None
+
+    def __enter__(self) -> PeakMemory:
+        """Start."""
+        if self._device.type == "cuda":
+            import torch
+
+            torch.cuda.reset_peak_memory_stats()
+            self._before: float | None = torch.cuda.memory_allocated() / 2**20
+        else:
+            self._before = _resident_mb("VmRSS") if _forget_peak() else None
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop."""
+        if self._before is None:
+            return
+        if self._device.type == "cuda":
+            import torch
+
+            self.megabytes = torch.cuda.max_memory_allocated() / 2**20 - self._before
+        else:
+            self.megabytes = max(0.0, _resident_mb("VmHWM") - self._before)
+
+
+def _forget_peak() -> bool:
+    """Let the kernel forget the peak of this process's memory (`man 5 proc`, clear_refs); False where it cannot."""
+    global _earlier_peak  # noqa: PLW0603 (the kernel's counter is the process's, too)
+    peak = peak_memory_mb() or 0.0
+    try:
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    _earlier_peak = max(_earlier_peak, peak)
+    return True
+
+
+def _resident_mb(field: str) -> float:
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(float(line.split()[1]) / 2**10 for line in status.splitlines() if line.startswith(field))
 
 
 def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:

@@ -27,14 +27,15 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 __all__ = [
-    "KINDS", "REQUIRED", "Kind", "check_submission", "decoded", "encoded", "parse_submission", "read", "scores",
-    "submission", "texts_for",
+    "KINDS", "REQUIRED", "Kind", "Prompts", "check_submission", "decoded", "encoded", "grade", "parse_submission",
+    "read", "scores", "submission", "texts_for",
 ]  # fmt: skip
 
 Kind = Literal["horse", "pig", "neutral"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 REQUIRED: tuple[str, ...] = ("prompts.json",)
 _COLUMNS = ("id", "0")
+_MODEL = "runwayml/stable-diffusion-v1-5"
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,17 @@ class Prompts:
 
     Attributes:
         texts: the prompts, by their number.
+        model: folder of the pipeline, or its name on the Hugging Face hub.
+        judge: folder of the judge; None: the competition's, out of open_clip.
+        steps: denoising steps.
+        guidance: weight of the text.
     """
 
     texts: tuple[str, ...]
+    model: str = _MODEL
+    judge: Path | None = None
+    steps: int = 30
+    guidance: float = 7.5
 
 
 def read(data_dir: Path) -> Prompts:
@@ -70,7 +79,11 @@ def read(data_dir: Path) -> Prompts:
     for key in wanted:
         if not isinstance(content[key], str) or not content[key].strip():
             raise DataError(f'{path}: prompt "{key}" must be a text, not {content[key]!r}.')
-    return Prompts(tuple(content[key] for key in wanted))
+    texts = tuple(content[key] for key in wanted)
+    if not (data_dir / "settings.json").is_file():
+        return Prompts(texts)
+    own = json.loads((data_dir / "settings.json").read_text(encoding="utf-8"))  # only a miniature has it
+    return Prompts(texts, str(data_dir / own["model"]), data_dir / own["judge"], own["steps"], own["guidance"])
 
 
 def encoded(picture: Image) -> str:
@@ -151,3 +164,18 @@ def scores(kinds: Sequence[Kind], right: NDArray[np.bool_]) -> dict[str, float]:
     above = [value for value in parts.values() if value > 0]
     official = len(above) / sum(1 / value for value in above) if above else 0.0
     return {"strict": official if len(above) == len(parts) else 0.0, "official": official, **parts}
+
+
+def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
+    """Return the scores of a submission, in the judge's eyes; the strict one comes first.
+
+    Args:
+        frame: a checked submission.
+        answers_dir: holds `answers.csv` (id, kind, prompt) and `judge/`.
+    """
+    from neoai_utils.diffusion.judge import load_judge, right
+
+    answers = read_csv(Path(answers_dir) / "answers.csv", {"id": "integer", "kind": "text", "prompt": "text"})
+    pictures = [decoded(text) for text in frame.sort_values("id")["0"]]
+    kinds = list(answers["kind"])
+    return scores(kinds, right(load_judge(Path(answers_dir) / "judge"), pictures, list(answers["prompt"]), kinds))

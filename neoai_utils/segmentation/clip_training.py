@@ -1,9 +1,7 @@
 """A small CLIP, trained on drawings: the miniature's stand-in for `openai/clip-vit-base-patch16`.
 
-It is a real `transformers.CLIPModel` with the original's 14 x 14 grid of cells, trained the original's way: a picture
-and its caption attract, all other captions of the batch repel (Radford et al. 2021, 2103.00020). Captions that say the
-same share the target. For speed, all epochs but the last show only half of a picture's tokens (Li et al. 2022,
-2212.00794). No mask is ever shown to it.
+It is a real `transformers.CLIPModel` with the original's 14 x 14 grid of cells, trained the original's way
+(`neoai_utils.small_clip`); all epochs but the last show only half of a picture's tokens. No mask is ever shown to it.
 
 The result of `python -m neoai_utils.segmentation.clip_training` is committed in `data/` with its recipe; `export`
 turns it into a folder that `CLIPModel.from_pretrained` reads.
@@ -24,24 +22,22 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torch.nn import functional
 
+from neoai_utils import small_clip
 from neoai_utils.errors import AssetError
 from neoai_utils.segmentation.drawings import BREEDS, draw, random_scene
-from neoai_utils.segmentation.features import CLIP_MEAN, CLIP_STD
 from neoai_utils.storage import atomic_path, sha256_of
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, PreTrainedTokenizerBase
 
 __all__ = [
-    "DATA", "TrainingRecipe", "committed_recipe", "contrastive_loss", "export", "make_model", "make_tokenizer",
+    "DATA", "TrainingRecipe", "committed_recipe", "export", "make_model", "make_tokenizer",
     "manifest", "train", "training_pictures",
 ]  # fmt: skip
 
 DATA = Path(__file__).parent / "data"
 _WEIGHTS, _MANIFEST, _VOCABULARY, _MERGES = "clip.safetensors", "clip.json", "clip_vocab.json", "clip_merges.txt"
-_START, _END = "<|startoftext|>", "<|endoftext|>"
 _SHAPES = ((120, 160), (160, 120), (120, 170), (140, 140))
 
 
@@ -107,77 +103,17 @@ def training_pictures(recipe: TrainingRecipe, jobs: int = 1) -> tuple[Tensor, li
 
 
 def make_tokenizer(captions: Sequence[str], folder: Path) -> PreTrainedTokenizerBase:
-    """Train CLIP's kind of byte-pair tokenizer on the captions; write `vocab.json` and `merges.txt` into `folder`."""
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
-    pieces = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=_END))
-    pieces.pre_tokenizer = pre_tokenizers.Whitespace()
-    trainer = trainers.BpeTrainer(
-        vocab_size=400, end_of_word_suffix="</w>", special_tokens=[_START, _END], show_progress=False
-    )
-    pieces.train_from_iterator(sorted(set(captions)), trainer)
-    model = json.loads(pieces.to_str())["model"]
-    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "vocab.json").write_text(json.dumps(model["vocab"], indent=0), encoding="utf-8")
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges]) + "\n", encoding="utf-8")
-    return _tokenizer_of(folder, TrainingRecipe().text_length)
-
-
-def _tokenizer_of(folder: Path, length: int) -> PreTrainedTokenizerBase:
-    from transformers import CLIPTokenizer
-
-    settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": length, "bos_token": _START}
-    settings |= dict.fromkeys(("eos_token", "unk_token", "pad_token"), _END)
-    (folder / "tokenizer_config.json").write_text(json.dumps(settings, indent=1), encoding="utf-8")
-    tokenizer: PreTrainedTokenizerBase = CLIPTokenizer.from_pretrained(folder)
-    return tokenizer
+    """Train the tokenizer of the default recipe on the captions; write its files into `folder`."""
+    return small_clip.make_tokenizer(captions, folder, TrainingRecipe().text_length)
 
 
 def make_model(recipe: TrainingRecipe, vocabulary: int) -> CLIPModel:
     """Make the untrained `CLIPModel` of a recipe, its weights drawn from the recipe's seed."""
-    from transformers import CLIPConfig, CLIPModel
-
-    text = {
-        "hidden_size": recipe.text_width, "intermediate_size": 2 * recipe.text_width,
-        "num_hidden_layers": recipe.text_blocks, "num_attention_heads": recipe.heads, "vocab_size": vocabulary,
-        "max_position_embeddings": recipe.text_length, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
-    }  # fmt: skip
-    vision = {
-        "hidden_size": recipe.width, "intermediate_size": 2 * recipe.width, "num_hidden_layers": recipe.blocks,
-        "num_attention_heads": recipe.heads, "image_size": recipe.side, "patch_size": recipe.patch,
-    }  # fmt: skip
-    torch.manual_seed(recipe.seed)
-    return CLIPModel(CLIPConfig(text_config=text, vision_config=vision, projection_dim=recipe.shared_width))
-
-
-def contrastive_loss(logits: Tensor, group: Tensor) -> Tensor:
-    """Return CLIP's symmetric cross-entropy with shared targets.
-
-    Args:
-        logits: (batch, batch) similarities, pictures by captions.
-        group: (batch,) numbers; equal captions have equal numbers and share the target.
-    """
-    same = (group[:, None] == group[None, :]).float()
-    target = same / same.sum(dim=1, keepdim=True)
-    pictures = -(target * functional.log_softmax(logits, dim=1)).sum(dim=1).mean()
-    captions = -(target * functional.log_softmax(logits.T, dim=1)).sum(dim=1).mean()
-    return (pictures + captions) / 2
-
-
-class _TokenDropper:
-    """A forward hook that lets only some of the picture's tokens pass, others each time (2212.00794)."""
-
-    def __init__(self, shown: int) -> None:
-        self.shown = shown
-
-    def __call__(self, _module: torch.nn.Module, _inputs: Any, tokens: Tensor) -> Tensor:
-        number = tokens.shape[1] - 1
-        if self.shown >= number:
-            return tokens
-        chosen = torch.rand(len(tokens), number).argsort(dim=1)[:, : self.shown] + 1
-        chosen = torch.cat([torch.zeros(len(tokens), 1, dtype=torch.long), chosen], dim=1)
-        return tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[-1]))
+    return small_clip.make_model(
+        vocabulary=vocabulary, length=recipe.text_length, text=(recipe.text_width, recipe.text_blocks),
+        vision=(recipe.width, recipe.blocks), side=recipe.side, patch=recipe.patch, shared=recipe.shared_width,
+        heads=recipe.heads, seed=recipe.seed,
+    )  # fmt: skip
 
 
 def train(
@@ -188,41 +124,10 @@ def train(
     recipe: TrainingRecipe,
 ) -> list[float]:
     """Train in place with AdamW and a one-cycle rate; return the mean loss of every epoch."""
-    mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in (CLIP_MEAN, CLIP_STD))
-    words = tokenizer(
-        list(captions), padding="max_length", truncation=True, max_length=recipe.text_length, return_tensors="pt"
-    )
-    numbers = {caption: index for index, caption in enumerate(sorted(set(captions)))}
-    group = torch.tensor([numbers[caption] for caption in captions])
-    dropper = _TokenDropper(recipe.shown_tokens)
-    handle = model.vision_model.embeddings.register_forward_hook(dropper)
-    per_epoch = len(pixels) // recipe.batch
-    optimiser = torch.optim.AdamW(model.parameters(), recipe.rate, weight_decay=recipe.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=recipe.epochs * per_epoch)
-    torch.manual_seed(recipe.seed)
-    model.train()
-    losses = []
-    for epoch in range(recipe.epochs):
-        if epoch == recipe.epochs - 1:
-            dropper.shown = 10**9
-        total = 0.0
-        for rows in torch.randperm(len(pixels))[: per_epoch * recipe.batch].view(-1, recipe.batch):
-            batch = (pixels[rows].float() - mean) / std
-            batch = batch.flip(3) if torch.rand(()) < 0.5 else batch
-            output = model(
-                input_ids=words["input_ids"][rows], attention_mask=words["attention_mask"][rows], pixel_values=batch
-            )
-            loss = contrastive_loss(output.logits_per_image, group[rows])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            total += loss.item()
-        losses.append(total / per_epoch)
-    handle.remove()
-    model.eval()
-    return losses
+    return small_clip.train(
+        model, tokenizer, pixels, captions, epochs=recipe.epochs, batch=recipe.batch, rate=recipe.rate,
+        decay=recipe.decay, shown_tokens=recipe.shown_tokens, seed=recipe.seed,
+    )  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------- the committed model
@@ -253,7 +158,7 @@ def export(folder: Path) -> None:
     shutil.copyfile(DATA / _VOCABULARY, folder / "vocab.json")
     shutil.copyfile(DATA / _MERGES, folder / "merges.txt")
     recipe = committed_recipe()
-    tokenizer = _tokenizer_of(folder, recipe.text_length)
+    tokenizer = small_clip.load_tokenizer(folder, recipe.text_length)
     model = make_model(recipe, len(tokenizer))
     weights = {name: values.float() for name, values in load_file(DATA / _WEIGHTS).items()}
     model.load_state_dict(weights, strict=False)  # position_ids are no weights and differ between versions

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neoai_utils.errors import AssetError
+from neoai_utils.small_clip import CLIP_MEAN, CLIP_STD
 
 __all__ = [
     "Backbone", "Clip", "class_embeddings", "clip_from", "dense_features", "dino_backbone", "gathered", "load_clip",
@@ -30,7 +31,6 @@ __all__ = [
 ]  # fmt: skip
 
 HUB_MODEL = "openai/clip-vit-base-patch16"
-CLIP_MEAN, CLIP_STD = (0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711)
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 _PUBLISHED = (3, 7, 9, 12)  # of 12 blocks
 

@@ -11,6 +11,7 @@ import torch
 from PIL import Image
 from safetensors.torch import load_file
 
+from neoai_utils import small_clip
 from neoai_utils.errors import AssetError
 from neoai_utils.segmentation import clip_training, drawings, features, files, miniature
 from neoai_utils.storage import sha256_of
@@ -179,8 +180,8 @@ def test_damaged_weights_are_refused(monkeypatch, tmp_path):
 
 def test_shared_captions_share_the_target():
     logits = torch.eye(3) * 50
-    apart = clip_training.contrastive_loss(logits, torch.tensor([0, 1, 2]))
+    apart = small_clip.contrastive_loss(logits, torch.tensor([0, 1, 2]))
     assert apart < 1e-6
-    same = clip_training.contrastive_loss(logits, torch.tensor([0, 0, 1]))
+    same = small_clip.contrastive_loss(logits, torch.tensor([0, 0, 1]))
     assert same > 5  # rows 0 and 1 now want each other too
-    assert clip_training.contrastive_loss(torch.zeros(4, 4), torch.arange(4)).item() == pytest.approx(np.log(4))
+    assert small_clip.contrastive_loss(torch.zeros(4, 4), torch.arange(4)).item() == pytest.approx(np.log(4))

@@ -1,0 +1,49 @@
+"""A pipeline of Stable Diffusion's own classes, small and untrained, for what does not depend on a trained one."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+import torch
+from diffusers import PNDMScheduler, StableDiffusionPipeline
+
+from neoai_utils.diffusion import training
+from neoai_utils.diffusion.generation import Sampling
+
+SMALL = training.Training(
+    pictures=64, text=(16, 1), judge=(16, 1), vae_widths=(8, 8, 8, 8), widths=(16, 32), clip_epochs=2, clip_batch=16,
+    vae_steps=30, vae_batch=8, steps=40, batch=16,
+)  # fmt: skip
+FAST = Sampling(steps=2, guidance=3.0, seed=1)
+
+
+@pytest.fixture(autouse=True)
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session")
+def small_parts():
+    with tempfile.TemporaryDirectory() as folder:
+        tokenizer = training.committed_tokenizer(Path(folder))
+    encoder = training.make_text_encoder(SMALL, len(tokenizer)).eval()
+    return training.make_autoencoder(SMALL).eval(), encoder, tokenizer
+
+
+@pytest.fixture
+def pipe(small_parts):
+    """A pipeline whose UNet and text encoder may be changed."""
+    vae, encoder, tokenizer = small_parts
+    state = {name: values.clone() for name, values in encoder.state_dict().items()}
+    made = StableDiffusionPipeline(
+        vae=vae, text_encoder=encoder, tokenizer=tokenizer, unet=training.make_unet(SMALL).eval(),
+        scheduler=PNDMScheduler(**training.NOISE, skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False),
+        safety_checker=None, feature_extractor=None, requires_safety_checker=False,
+    )  # fmt: skip
+    made.set_progress_bar_config(disable=True)
+    with torch.no_grad():  # diffusers starts the last layer near nought: the text would not show
+        made.unet.conv_out.weight.normal_(0, 0.1, generator=torch.Generator().manual_seed(0))
+    yield made
+    encoder.load_state_dict(state)

@@ -1,0 +1,116 @@
+"""Pictures for prompts: one noise for each prompt, kept on disk, resumed, and never mixed with another run's."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from neoai_utils.diffusion.generation import Sampling, batch_size, draw, fingerprint, load_pipeline, noise_source
+from neoai_utils.errors import DataError, ParameterError
+from tests.diffusion.conftest import FAST
+
+PROMPTS = ["a photo of a horse", "a sketch of a pig", "star", "a photo of a horse", "a cow at night"]
+
+
+def pixels(pictures):
+    return np.stack([np.asarray(picture) for picture in pictures]).astype(int)
+
+
+def sampled(batch=None, **changes):
+    return Sampling(**({"steps": FAST.steps, "guidance": FAST.guidance, "seed": FAST.seed} | changes), batch=batch)
+
+
+class Counter:
+    """Counts the prompts that a pipeline draws, and can stop it like a kill."""
+
+    def __init__(self, pipe, stop_after=None):
+        self.pipe, self.drawn, self.stop_after = pipe, 0, stop_after
+
+    def __getattr__(self, name):
+        return getattr(self.pipe, name)
+
+    def __call__(self, prompts, **options):
+        if self.stop_after is not None and self.drawn >= self.stop_after:
+            raise KeyboardInterrupt
+        self.drawn += len(prompts)
+        return self.pipe(prompts, **options)
+
+
+def test_a_picture_does_not_depend_on_its_batch(pipe):
+    alone = pixels(draw(pipe, PROMPTS, sampled(1)))
+    for batch in (2, 5):
+        assert abs(pixels(draw(pipe, PROMPTS, sampled(batch))) - alone).max() <= 1  # sums may be rounded otherwise
+
+
+def test_seeds_and_numbers_give_other_noise(pipe):
+    first = pixels(draw(pipe, PROMPTS, sampled()))
+    assert (pixels(draw(pipe, PROMPTS, sampled())) == first).all()
+    assert (pixels(draw(pipe, PROMPTS, sampled(seed=2))) != first).any(axis=(1, 2, 3)).all()
+    assert (first[0] != first[3]).any(), "the same prompt twice is drawn from two noises"
+    streams = {torch.rand((), generator=noise_source(seed, number)).item() for seed in range(9) for number in range(9)}
+    assert len(streams) == 81
+
+
+def test_the_pipelines_own_seed_is_swallowed(pipe):
+    def drawn(global_seed):
+        torch.manual_seed(global_seed)
+        return np.asarray(pipe("star", num_inference_steps=2, seed=5).images[0]).astype(int)
+
+    assert (drawn(1) != drawn(2)).any(), "the official code's seed has no effect"
+
+
+def test_a_run_that_was_killed_goes_on_where_it_stopped(pipe, tmp_path):
+    whole = pixels(draw(pipe, PROMPTS, sampled(2)))
+    with pytest.raises(KeyboardInterrupt):
+        draw(Counter(pipe, stop_after=2), PROMPTS, sampled(2), tmp_path)
+    rest = Counter(pipe)
+    assert (pixels(draw(rest, PROMPTS, sampled(2), tmp_path)) == whole).all()
+    assert rest.drawn == 3
+    again = Counter(pipe)
+    assert (pixels(draw(again, PROMPTS, sampled(2), tmp_path)) == whole).all()
+    assert again.drawn == 0
+
+
+def test_a_damaged_picture_is_drawn_again(pipe, tmp_path):
+    whole = pixels(draw(pipe, PROMPTS, sampled(2), tmp_path))
+    kept = (tmp_path / "00002.png").read_bytes()
+    (tmp_path / "00002.png").write_bytes(kept[: len(kept) // 2])
+    counter = Counter(pipe)
+    assert (pixels(draw(counter, PROMPTS, sampled(2), tmp_path)) == whole).all()
+    assert counter.drawn == 2
+
+
+@pytest.mark.parametrize("change", ["weights", "seed", "prompts", "label"])
+def test_another_runs_pictures_are_not_taken(pipe, tmp_path, change):
+    draw(pipe, PROMPTS, sampled(), tmp_path)
+    counter = Counter(pipe)
+    if change == "weights":
+        with torch.no_grad():
+            pipe.unet.conv_in.bias[0] += 1
+    prompts = PROMPTS[::-1] if change == "prompts" else PROMPTS
+    label = "steered" if change == "label" else "drawing"
+    draw(counter, prompts, sampled(seed=9) if change == "seed" else sampled(), tmp_path, label)
+    assert counter.drawn == len(PROMPTS)
+
+
+def test_what_cannot_be_drawn(pipe):
+    with pytest.raises(ParameterError, match="need prompts"):
+        draw(pipe, [], sampled())
+    with pytest.raises(ParameterError, match="at least one step"):
+        draw(pipe, PROMPTS, sampled(steps=0))
+
+
+def test_a_pipeline_is_loaded_from_a_folder(pipe, tmp_path):
+    pipe.save_pretrained(tmp_path / "model")
+    loaded = load_pipeline(tmp_path / "model", torch.device("cpu"))
+    assert fingerprint(loaded.unet, loaded.text_encoder) == fingerprint(pipe.unet, pipe.text_encoder)
+    assert (pixels(draw(loaded, PROMPTS[:2], sampled())) == pixels(draw(pipe, PROMPTS[:2], sampled()))).all()
+    with pytest.raises(DataError, match="cannot load the pipeline"):
+        load_pipeline(tmp_path / "nowhere", torch.device("cpu"))
+
+
+def test_large_pictures_come_in_small_batches(pipe):
+    assert batch_size(pipe) == 32
+    pipe.unet.register_to_config(sample_size=64)
+    assert batch_size(pipe) == 1

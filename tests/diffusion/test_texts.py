@@ -1,0 +1,68 @@
+"""Which position of one prompt stands for which of another."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from neoai_utils.diffusion.texts import aligned, paired_states, pooled, states, token_ids
+from neoai_utils.errors import ParameterError
+
+END = 1
+texts = st.lists(st.integers(2, 9), max_size=8)
+
+
+def padded(pieces, length=12):
+    return [0, *pieces, *[END] * (length - 1 - len(pieces))]
+
+
+def test_known_answers():
+    photo, horse, pig, grass, old, grey = 2, 3, 4, 5, 6, 7
+    same_length = aligned(padded([photo, horse, grass]), padded([photo, pig, grass]), END)
+    assert same_length == list(range(12))
+    longer = aligned(padded([photo, old, grey, horse, grass]), padded([photo, pig, grass]), END)
+    assert longer == [0, 1, 2, 2, 2, 3, 4, 5, 6, 7, 8, 9]
+    shorter = aligned(padded([photo, pig, grass]), padded([photo, old, grey, horse, grass]), END)
+    assert shorter == [0, 1, 4, 5, 6, 7, 8, 9, 10, 11, 11, 11]
+
+
+@given(texts, texts)
+def test_every_place_has_a_counterpart(old, new):
+    source, target = padded(old), padded(new)
+    places = aligned(source, target, END)
+    assert len(places) == len(source)
+    assert places[0] == 0
+    assert places == sorted(places)
+    assert all(target[to] == END for at, to in enumerate(places) if at > len(old)), "padding stands for padding"
+
+
+@given(texts)
+def test_a_text_stands_for_itself(pieces):
+    assert aligned(padded(pieces), padded(pieces), END) == list(range(12))
+
+
+def test_lengths_must_agree():
+    with pytest.raises(ParameterError, match="one length"):
+        aligned([0, 1], [0, 1, 1], END)
+
+
+def test_states_are_those_of_the_pipeline(pipe):
+    prompts = ["a photo of a horse", "star"]
+    assert token_ids(pipe, prompts).shape == (2, pipe.tokenizer.model_max_length)
+    theirs, _ = pipe.encode_prompt(prompts, "cpu", 1, do_classifier_free_guidance=False)
+    assert torch.equal(states(pipe, prompts), theirs)
+
+
+def test_the_sum_of_a_text_stands_at_its_end(pipe):
+    prompts = ["a photo of a horse", "star"]
+    output = pipe.text_encoder(token_ids(pipe, prompts))
+    assert torch.allclose(pooled(pipe, prompts), output.pooler_output, atol=1e-6)
+
+
+def test_pairs_of_states(pipe):
+    source, goal = paired_states(pipe, ["a horse on grass"], ["a pig on grass"])
+    length = pipe.tokenizer.model_max_length
+    assert source.shape == goal.shape == (length, pipe.text_encoder.config.hidden_size)
+    assert torch.allclose(goal, states(pipe, ["a pig on grass"])[0])
