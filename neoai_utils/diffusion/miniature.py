@@ -2,7 +2,7 @@
 
 What is as in the original: `prompts.json`, the submission, the metric with its judge and texts, prompts of three kinds
 of which most horse prompts do not say "horse", near traps among the neutral ones, and a `StableDiffusionPipeline` of
-the original's classes (`model/`). What differs: pictures of 64 x 64 pixels, a network of 3.5 million weights that knows
+the original's classes (`model/`). What differs: pictures of 32 x 32 pixels, a network of 3.5 million weights that knows
 38 animals and things, 90 prompts out of a small language of styles, names, descriptions and grounds, and a judge that
 learnt from the same emoji. `settings.json` is the miniature's own file.
 """
@@ -20,7 +20,7 @@ from neoai_utils.diffusion.concepts import Concept
 from neoai_utils.diffusion.files import Kind
 from neoai_utils.diffusion.generation import Sampling, draw
 
-__all__ = ["Recipe", "build", "deal"]
+__all__ = ["Recipe", "build", "deal", "sampling"]
 
 
 def _weights() -> dict[str, str]:
@@ -73,9 +73,14 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
         judge.save_pretrained(folder / "judge")
         pipe.tokenizer.save_pretrained(folder / "judge")
     pipe.set_progress_bar_config(disable=True)
-    drawn = draw(pipe, [oracle for _, _, oracle in dealt], Sampling(recipe.steps, recipe.guidance, recipe.seed))
+    drawn = draw(pipe, [oracle for _, _, oracle in dealt], sampling(recipe))
     found = files.grade(files.submission(drawn), answers_dir)
     return {"ceiling": found["strict"]} | {f"ceiling_{kind}": found[kind] for kind in files.KINDS}
+
+
+def sampling(recipe: Recipe) -> Sampling:
+    """Return how the oracle's pictures are drawn."""
+    return Sampling(recipe.steps, recipe.guidance, recipe.seed)
 
 
 def deal(recipe: Recipe) -> list[tuple[str, Kind, str]]:

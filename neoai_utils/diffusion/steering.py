@@ -21,7 +21,7 @@ from neoai_utils.errors import ParameterError
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
-__all__ = ["directions", "record", "steered"]
+__all__ = ["directions", "layers", "record", "steered"]
 
 Directions = Mapping[tuple[str, int], Tensor]
 """Layer and step -> (width,)."""
@@ -58,7 +58,7 @@ def steered(unet: UNet2DConditionModel, vectors: Directions, strength: float) ->
         ParameterError: the vectors are of another network.
     """
     names = {name for name, _ in vectors}
-    if unknown := names - {name for name, _ in _layers(unet)}:
+    if unknown := names - {name for name, _ in layers(unet)}:
         raise ParameterError(f"the network has no layer {min(unknown)}: the vectors were recorded on another one.")
     steps = 1 + max(step for _, step in vectors)
 
@@ -74,7 +74,8 @@ def steered(unet: UNet2DConditionModel, vectors: Directions, strength: float) ->
         yield
 
 
-def _layers(unet: UNet2DConditionModel) -> list[tuple[str, Any]]:
+def layers(unet: UNet2DConditionModel) -> list[tuple[str, Any]]:
+    """Return the cross-attention layers by name, in the network's order."""
     return [(name, module) for name, module in unet.named_modules() if name.endswith("attn2")]
 
 
@@ -90,7 +91,7 @@ def _hooked(unet: UNet2DConditionModel, act: Callable[[str, int, Tensor], Tensor
 
         return hook
 
-    handles = [module.register_forward_hook(hook_of(name)) for name, module in _layers(unet)]
+    handles = [module.register_forward_hook(hook_of(name)) for name, module in layers(unet)]
     try:
         yield
     finally:

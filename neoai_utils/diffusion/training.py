@@ -1,7 +1,7 @@
 """A small Stable Diffusion and its judge, trained on composed pictures: the miniature's `stable-diffusion-v1-5`.
 
 All parts are the original's classes: a `CLIPTextModel` with its tokenizer (the text half of a small CLIP), an
-`AutoencoderKL` that makes 8 x 8 latents of 64 x 64 pixels (the original's factor of 8), a `UNet2DConditionModel` that
+`AutoencoderKL` that makes 8 x 8 latents of 32 x 32 pixels, a `UNet2DConditionModel` that
 predicts noise, with text dropped in a tenth of the steps for classifier-free guidance (Ho and Salimans 2022,
 2207.12598), losses weighted by min-SNR (Hang et al. 2023, 2303.09556) and an average of its weights; and a second,
 separate CLIP that judges.
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
     from transformers import CLIPModel, CLIPTextModel, PreTrainedTokenizerBase
 
 __all__ = [
-    "NOISE", "PARTS", "Part", "Training", "committed_judge", "committed_pipeline", "committed_tokenizer", "draw_pictures", "make_clip",
-    "make_autoencoder", "make_text_encoder",
-    "make_unet", "manifest", "train_autoencoder", "train_unet",
+    "NOISE", "PARTS", "Part", "Training", "committed_judge", "committed_pipeline", "committed_recipe",
+    "committed_tokenizer", "draw_pictures", "make", "make_autoencoder", "make_clip", "make_text_encoder", "make_unet",
+    "manifest", "train_autoencoder", "train_unet",
 ]  # fmt: skip
 
 Part = Literal["judge", "text", "vae", "unet"]
 PARTS: tuple[Part, ...] = get_args(Part)
-_MANIFEST = pictures.DATA / "networks.json"
+MANIFEST = pictures.DATA / "networks.json"
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
@@ -79,9 +79,9 @@ class Training:
     clip_rate: float = 2e-3
     clip_decay: float = 0.05
     shown_tokens: int = 32
-    vae_widths: tuple[int, ...] = (16, 32, 64, 64)
-    latent: int = 8
-    vae_steps: int = 2200
+    vae_widths: tuple[int, ...] = (32, 64, 64)
+    latent: int = 4
+    vae_steps: int = 2600
     vae_batch: int = 16
     vae_rate: float = 2.5e-3
     divergence: float = 1e-5
@@ -102,7 +102,7 @@ class Training:
 
 
 def draw_pictures(recipe: Training, part: Part) -> tuple[Tensor, list[pictures.Scene]]:
-    """Draw the pictures that a part learns from, (pictures, 3, 64, 64) uint8, and their scenes."""
+    """Draw the pictures that a part learns from, (pictures, 3, 32, 32) uint8, and their scenes."""
     rng = np.random.default_rng((recipe.seed, PARTS.index(part)))
     scenes = [pictures.random_scene(rng) for _ in range(recipe.pictures)]
     pixels = np.stack([pictures.compose(scene, rng) for scene in scenes])
@@ -146,14 +146,16 @@ def _all_texts() -> list[str]:
 
 
 def make_clip(recipe: Training, part: Literal["judge", "text"], vocabulary: int) -> CLIPModel:
+    """Make the untrained judge, or the CLIP whose text half becomes the text encoder."""
     return small_clip.make_model(
         vocabulary=vocabulary, length=recipe.length, text=recipe.text,
-        vision=recipe.judge if part == "judge" else (48, 2), side=pictures.SIDE, patch=8, shared=64,
+        vision=recipe.judge if part == "judge" else (48, 2), side=pictures.SIDE, patch=pictures.SIDE // 8, shared=64,
         seed=recipe.seed + PARTS.index(part),
     )  # fmt: skip
 
 
 def make_text_encoder(recipe: Training, vocabulary: int) -> CLIPTextModel:
+    """Make the untrained text encoder."""
     from transformers import CLIPTextModel
 
     return CLIPTextModel(make_clip(recipe, "text", vocabulary).config.text_config)
@@ -175,8 +177,8 @@ def make_autoencoder(recipe: Training, scale: float = 1.0) -> AutoencoderKL:
     )  # fmt: skip
 
 
-def train_autoencoder(vae: AutoencoderKL, pixels: Tensor, recipe: Training) -> list[float]:
-    """Train in place on pixels, their edges and a small divergence; return the mean loss of every 100 steps."""
+def train_autoencoder(vae: AutoencoderKL, pixels: Tensor, recipe: Training, *, every: int = 100) -> list[float]:
+    """Train in place on pixels, their edges and a small divergence; return the mean loss of `every` so many steps."""
     optimiser = torch.optim.AdamW(vae.parameters(), recipe.vae_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.vae_rate, total_steps=recipe.vae_steps, pct_start=0.1
@@ -194,7 +196,7 @@ def train_autoencoder(vae: AutoencoderKL, pixels: Tensor, recipe: Training) -> l
         _step(loss + recipe.divergence * hidden.kl().mean(), vae, optimiser)
         schedule.step()
     vae.eval()
-    return _every(losses, 100)
+    return _every(losses, every)
 
 
 def _scaled(pixels: Tensor) -> Tensor:
@@ -235,9 +237,9 @@ def make_unet(recipe: Training) -> UNet2DConditionModel:
 
 
 def train_unet(
-    unet: UNet2DConditionModel, latents: Tensor, states: Tensor, texts: Tensor, recipe: Training
+    unet: UNet2DConditionModel, latents: Tensor, states: Tensor, texts: Tensor, recipe: Training, *, every: int = 100
 ) -> list[float]:  # fmt: skip
-    """Train on scaled latents; leave the average of the weights in the network; return losses of every 100 steps.
+    """Train on scaled latents; leave the average of the weights in the network; return losses as the other does.
 
     Args:
         unet: changed in place.
@@ -245,6 +247,7 @@ def train_unet(
         states: (captions, tokens, width) of the text encoder; the first caption is empty.
         texts: (pictures, k) k captions of each picture by their rows in `states`.
         recipe: steps, rate and so on.
+        every: how many steps' mean is one returned loss.
     """
     from diffusers import DDPMScheduler
 
@@ -273,7 +276,7 @@ def train_unet(
             slow.lerp_(fast, 1 - keep)
     unet.load_state_dict(average.state_dict())
     unet.eval()
-    return _every(losses, 100)
+    return _every(losses, every)
 
 
 @torch.no_grad()
@@ -305,7 +308,7 @@ def _train_unet(recipe: Training) -> tuple[UNet2DConditionModel, list[float]]:
 
 def manifest() -> dict[str, Any]:
     """Return the manifest of the committed networks: recipe, checksums, losses, licence."""
-    content: dict[str, Any] = json.loads(_MANIFEST.read_text(encoding="utf-8"))
+    content: dict[str, Any] = json.loads(MANIFEST.read_text(encoding="utf-8"))
     return content
 
 
@@ -328,17 +331,24 @@ def _load(model: nn.Module, part: Part) -> None:
     model.eval()
 
 
+def committed_recipe() -> Training:
+    """Return the recipe that the committed networks were trained by."""
+    known = manifest()["recipe"].items()
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in known}
+    return Training(**values)
+
+
 def committed_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Write the committed tokenizer into a folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("vocab.json", "merges.txt"):
         shutil.copyfile(pictures.DATA / name, folder / name)
-    return small_clip.load_tokenizer(folder, Training().length)
+    return small_clip.load_tokenizer(folder, committed_recipe().length)
 
 
 def committed_judge(tokenizer: PreTrainedTokenizerBase) -> CLIPModel:
     """Return the committed judge, float32."""
-    model = make_clip(Training(), "judge", len(tokenizer))
+    model = make_clip(committed_recipe(), "judge", len(tokenizer))
     _load(model, "judge")
     return model
 
@@ -347,12 +357,12 @@ def committed_pipeline(parts: Sequence[Part] = ("text", "vae", "unet")) -> Stabl
     """Return a pipeline of the committed parts, float32; parts that are not named are untrained."""
     from diffusers import PNDMScheduler, StableDiffusionPipeline
 
-    recipe = Training()
+    recipe = committed_recipe()
     with tempfile.TemporaryDirectory() as folder:
         tokenizer = committed_tokenizer(Path(folder))
     models = {
         "text": make_text_encoder(recipe, len(tokenizer)),
-        "vae": make_autoencoder(recipe, manifest()["scale"]),
+        "vae": make_autoencoder(recipe, manifest().get("scale", 1.0)),
         "unet": make_unet(recipe),
     }
     for part in parts:
@@ -372,18 +382,19 @@ def _commit(part: Part, model: nn.Module, recipe: Training, losses: list[float],
     path = pictures.DATA / f"{part}.safetensors"
     with atomic_path(path) as temporary:
         save_file({name: values.detach().half().contiguous() for name, values in model.named_parameters()}, temporary)
-    content = manifest() if _MANIFEST.exists() else {"sha256": {}, "parameters": {}, "losses": {}}
+    content = manifest() if MANIFEST.exists() else {"sha256": {}, "parameters": {}, "losses": {}}
     content |= {"recipe": asdict(recipe), "recipe_checksum": recipe.checksum(), **facts}
     content["sha256"][part] = sha256_of(path)
     content["parameters"][part] = sum(values.numel() for values in model.parameters())
     content["losses"][part] = [round(loss, 4) for loss in losses]
     content["licence"] = "Apache-2.0 and MIT: trained on Noto and Fluent emoji; see README.md"
     content["made_by"] = "python -m neoai_utils.diffusion.training"
-    with atomic_path(_MANIFEST) as temporary:
+    with atomic_path(MANIFEST) as temporary:
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def _make(part: Part, recipe: Training) -> None:
+def make(part: Part, recipe: Training) -> None:
+    """Train one part by a recipe and write it into `data/`; the UNet needs text encoder and autoencoder there."""
     if part in ("judge", "text"):
         with tempfile.TemporaryDirectory() as name:
             model, losses = _train_clip(recipe, part, Path(name))
@@ -416,7 +427,7 @@ def main(parts: Sequence[str]) -> None:
     for part in PARTS:
         if not parts or part in parts:
             torch.set_num_threads(2 if part == "unet" else 1)  # small layers gain nothing from a second thread
-            _make(part, Training())
+            make(part, Training())
             print(part, manifest()["losses"][part][-1])
 
 

@@ -112,5 +112,5 @@ def test_a_pipeline_is_loaded_from_a_folder(pipe, tmp_path):
 
 def test_large_pictures_come_in_small_batches(pipe):
     assert batch_size(pipe) == 32
-    pipe.unet.register_to_config(sample_size=64)
+    pipe.unet.register_to_config(sample_size=512 // pipe.vae_scale_factor)
     assert batch_size(pipe) == 1

@@ -24,7 +24,6 @@ def bright(pictures, texts):
     return np.array([int(np.asarray(picture).mean() < 128) for picture in pictures])
 
 
-
 def test_an_edit_is_scored_and_undone(pipe):
     trial = Trial(pipe, bright, PROMPTS, KINDS, ["a foal"], FAST)
     before = fingerprint(pipe.unet, pipe.text_encoder)
@@ -77,9 +76,9 @@ def test_grids_and_pigs():
 
 def test_memory_of_a_block():
     with PeakMemory(torch.device("cpu")) as memory:
-        held = torch.ones(2**24)  # 64 MB
+        held = torch.ones(2**27)  # 512 MB
         del held
-    assert memory.megabytes is None or 50 < memory.megabytes < 120
+    assert memory.megabytes is None or 400 < memory.megabytes < 600
 
 
 def test_a_judge_reads_its_folder(pipe, tmp_path):
