@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from neoai_utils.scores import Ladder, Row
 
-__all__ = ["COLOURS", "headroom_chart", "image_grid", "ladder_chart", "use_style"]
+__all__ = ["COLOURS", "headroom_chart", "image_grid", "image_table", "ladder_chart", "use_style"]
 
 # Okabe and Ito's palette, which people with any form of colour vision can tell apart (jfly.uni-koeln.de/color).
 COLOURS = {
@@ -108,6 +108,33 @@ def image_grid(
         axes.imshow(image, cmap="gray" if image.ndim == 2 else None)
         if titles is not None:
             axes.set_title(titles[index], fontsize=8)
+    plt.close(figure)
+    return figure
+
+
+def image_table(rows: Mapping[str, Sequence[NDArray[np.generic]]], columns: Sequence[str], size: float = 0.8) -> Figure:
+    """Draw images as a table: one row for each name, its images under the columns' titles.
+
+    Args:
+        rows: name -> as many images as there are columns, in the forms that `image_grid` takes.
+        columns: titles; a long one is broken at its blanks.
+        size: inches per image.
+    """
+    import textwrap
+
+    import matplotlib.pyplot as plt
+
+    figure, grid = plt.subplots(
+        len(rows), len(columns), figsize=(size * len(columns) + 1.4, size * len(rows) + 0.5), squeeze=False
+    )
+    for line, (name, images) in zip(grid, rows.items(), strict=True):
+        for axes, image in zip(line, images, strict=True):
+            axes.imshow(image, cmap="gray" if image.ndim == 2 else None)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+        line[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=8)
+    for axes, title in zip(grid[0], columns, strict=True):
+        axes.set_title(textwrap.fill(title, round(15 * size)), fontsize=7)
     plt.close(figure)
     return figure
 

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Workspace", "build_miniature", "grade_file", "miniature_folder", "open_workspace"]
 
-_PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "torch", "transformers")
+_PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "torch", "transformers", "diffusers")
 
 
 class _Files(Protocol):

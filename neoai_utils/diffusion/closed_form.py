@@ -12,17 +12,19 @@ The minimum is a ridge regression; it takes one linear system for each layer's w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from neoai_utils.diffusion.texts import paired_states, states
 from neoai_utils.errors import ParameterError
 
 if TYPE_CHECKING:
-    from diffusers import UNet2DConditionModel
+    from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
-__all__ = ["cross_attention", "edit", "solve"]
+__all__ = ["cross_attention", "edit", "redirect", "solve"]
 
 
 def cross_attention(unet: UNet2DConditionModel) -> dict[str, nn.Linear]:
@@ -90,3 +92,20 @@ def edit(
         old[name] = layer.weight.detach().clone()
         layer.weight.copy_(solve(old[name], source.to(device), target.to(device), keep.to(device), strength))
     return old
+
+
+@torch.no_grad()
+def redirect(
+    pipe: StableDiffusionPipeline, pairs: Sequence[tuple[str, str]], keep: Sequence[str], strength: float
+) -> dict[str, Tensor]:
+    """Let the UNet read each source prompt as its target prompt, position by position; return the old matrices.
+
+    Args:
+        pipe: its UNet is changed in place.
+        pairs: (source prompt, target prompt).
+        keep: prompts to be read as before, all their positions.
+        strength: see `solve`.
+    """
+    sources, targets = zip(*pairs, strict=True)
+    kept = states(pipe, keep).flatten(0, 1) if keep else states(pipe, [""])[0, :0]
+    return edit(pipe.unet, *paired_states(pipe, sources, targets), kept, strength)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Examples", "Schedule", "Trained", "distil", "fine_tune", "own_examples", "replace_word", "trained_weights"]
 
 Trained = Literal["all", "cross-attention", "lora"]
+_MIXED = {torch.float16: "fp16", torch.bfloat16: "bf16"}
 _LORA_RANK = 16
 _LORA_LAYERS = ("attn2.to_q", "attn2.to_k", "attn2.to_v", "attn2.to_out.0")
 
@@ -144,6 +145,7 @@ def distil(
     *,
     repel: float = 0.0,
     weight: float = 1.0,
+    teacher: UNet2DConditionModel | None = None,
 ) -> list[float]:
     """Teach the UNet to predict for one prompt what the unedited UNet predicts for another; return the losses.
 
@@ -163,9 +165,10 @@ def distil(
         schedule: steps, rate, batch.
         repel: how far beyond the goal to go, away from the source.
         weight: of the loss on the prompts to keep.
+        teacher: the unedited UNet; None: the pipeline's as it is now.
     """
     rng = np.random.default_rng(schedule.seed)
-    teacher = copy.deepcopy(pipe.unet).requires_grad_(False)
+    teacher = teacher or copy.deepcopy(pipe.unet).requires_grad_(False)
     noising = _noising(pipe)
 
     def loss_of(model: nn.Module, generator: torch.Generator) -> Tensor:
@@ -216,7 +219,8 @@ def _optimise(
 
     if schedule.steps < 1 or schedule.batch < 1:
         raise ParameterError(f"need at least one step and one row, got {schedule.steps} and {schedule.batch}.")
-    accelerator = Accelerator(cpu=pipe.device.type == "cpu")
+    mixed = _MIXED.get(pipe.unet.dtype, "no")  # a half-precision network is trained in fp32 where it changes
+    accelerator = Accelerator(cpu=pipe.device.type == "cpu", mixed_precision=mixed)
     generator = torch.Generator().manual_seed(schedule.seed + 7919 * accelerator.process_index)
     losses = []
     with trained_weights(pipe.unet, schedule.trained) as weights:

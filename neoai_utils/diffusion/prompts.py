@@ -14,7 +14,7 @@ from neoai_utils.diffusion.files import Kind
 from neoai_utils.errors import ParameterError
 
 __all__ = [
-    "CHECKED", "GROUNDS", "HORSES", "KEPT", "PIGS", "STYLES", "check_prompts", "grid", "pig_prompts", "sentence",
+    "CHECKED", "GROUNDS", "HORSES", "KEPT", "PIGS", "STYLES", "check_prompts", "grid", "pairs", "pig_prompts", "sentence",
 ]  # fmt: skip
 
 STYLES = ("a photo of", "a drawing of", "a sketch of", "a portrait of")
@@ -40,8 +40,13 @@ def sentence(word: str, style: str = "", ground: str = "") -> str:
 
 def grid(words: Sequence[str]) -> list[str]:
     """Return every word alone, in every style, and on every ground."""
-    alone = list(words)
-    return alone + [sentence(word, style, ground) for word in words for style in STYLES for ground in GROUNDS]
+    styled = [sentence(word, style, ground) for word in words for style in STYLES for ground in GROUNDS]
+    return [*words, *styled]
+
+
+def pairs(words: Sequence[str], target: str = "pig") -> list[tuple[str, str]]:
+    """Return every prompt of `grid(words)` with the same prompt that says `target`."""
+    return [pair for word in words for pair in zip(grid([word]), grid([target]), strict=True)]
 
 
 def pig_prompts(count: int) -> list[str]:

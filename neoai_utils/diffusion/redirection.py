@@ -53,7 +53,7 @@ def near_words(
         margin: by how much a word must be nearer.
 
     Returns:
-        (word, how much nearer) in falling order; `source` and `others` themselves are left out.
+        (word, how much nearer) in falling order; words that `source` or `others` hold are left out.
     """
     end = "</w>"
     vocabulary = sorted(
@@ -66,6 +66,6 @@ def near_words(
         for values in (found, pooled(pipe, source).float(), pooled(pipe, others).float())
     )
     gain = (known @ near.T).amax(dim=1) - (known @ far.T).amax(dim=1)
-    given = {*source, *others}
+    given = {word for text in (*source, *others) for word in text.split()}
     ranked = [(vocabulary[i], float(gain[i])) for i in gain.argsort(descending=True) if vocabulary[i] not in given]
     return [(word, value) for word, value in ranked if value > margin][:count]

@@ -8,7 +8,9 @@ from diffusers import UNet2DConditionModel
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neoai_utils.diffusion.closed_form import cross_attention, edit, solve
+from neoai_utils.diffusion import prompts
+from neoai_utils.diffusion.closed_form import cross_attention, edit, redirect, solve
+from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import ParameterError
 
 
@@ -94,3 +96,27 @@ def test_only_cross_attention_is_touched(unet):
 def test_a_network_without_text():
     with pytest.raises(ParameterError, match="no cross-attention"):
         cross_attention(torch.nn.Linear(2, 2))
+
+
+@torch.no_grad()
+def test_a_redirected_prompt_is_read_as_its_target(pipe):
+    layers = cross_attention(pipe.unet)
+
+    def read(text):
+        state = states(pipe, [text])[0]
+        return torch.cat([layer(state) for layer in layers.values()], dim=1)
+
+    kept, goal = read("a photo of a cow"), read("a photo of a pig")
+    old = redirect(pipe, [("a photo of a mare", "a photo of a pig")], ["a photo of a cow"], 1e-6)
+    assert set(old) == set(layers)
+    assert torch.allclose(read("a photo of a mare"), goal, atol=1e-2)
+    assert torch.allclose(read("a photo of a cow"), kept, atol=1e-2)
+    redirect(pipe, [("star", "pig")], [], 0.1)
+
+
+def test_pairs_differ_in_their_word_alone():
+    found = prompts.pairs(["mare", "animal that gallops"])
+    assert len(found) == 50
+    assert ("mare", "pig") in found
+    assert ("a photo of an animal that gallops on grass", "a photo of a pig on grass") in found
+    assert all(goal in prompts.grid(["pig"]) for _, goal in found)

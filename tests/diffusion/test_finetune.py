@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 
+import numpy as np
 import pytest
 import torch
+from accelerate.state import AcceleratorState
 from diffusers import DDPMScheduler
 
 from neoai_utils.diffusion import finetune
@@ -103,6 +105,28 @@ def test_the_same_seed_gives_the_same_weights(pipe, examples):
         ends.append(snapshot(pipe.unet))
     assert all(torch.equal(ends[0][name], ends[1][name]) for name in start)
     assert any(not torch.equal(ends[0][name], ends[2][name]) for name in start)
+
+
+@pytest.fixture
+def fresh_accelerator():
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+@pytest.mark.parametrize("trained", ["all", "cross-attention", "lora"])
+def test_a_network_in_half_precision_learns(pipe, examples, trained, fresh_accelerator):
+    """As on a GPU: what changes is kept in fp32 meanwhile, all else stays in half precision."""
+    pipe.unet.to(torch.bfloat16)
+    pipe.text_encoder.to(torch.bfloat16)
+    half = Examples(examples.prompts, examples.latents.to(torch.bfloat16))
+    before = snapshot(pipe.unet)
+    losses = fine_tune(pipe, half, Schedule(3, 1e-2, batch=2, trained=trained))
+    assert all(np.isfinite(losses))
+    assert changed(pipe.unet, before)
+    assert {values.dtype for values in pipe.unet.parameters()} == {torch.bfloat16}
+    distil(pipe, [("a mare", "a pig")], ["star"], half.latents, Schedule(2, 1e-3, batch=2, trained=trained), repel=0.5)
+    pipe.text_encoder.float()
 
 
 def test_half_precision_comes_back(pipe):
