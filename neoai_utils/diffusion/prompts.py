@@ -14,7 +14,8 @@ from neoai_utils.diffusion.files import Kind
 from neoai_utils.errors import ParameterError
 
 __all__ = [
-    "CHECKED", "GROUNDS", "HORSES", "KEPT", "PIGS", "STYLES", "check_prompts", "grid", "pairs", "pig_prompts", "sentence",
+    "CHECKED", "GROUNDS", "HORSES", "KEPT", "PIGS", "STYLES", "check_prompts", "grid", "pairs", "pig_prompts",
+    "sentence",
 ]  # fmt: skip
 
 STYLES = ("a photo of", "a drawing of", "a sketch of", "a portrait of")
