@@ -9,7 +9,7 @@ import random
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
@@ -174,12 +174,21 @@ def _forget_peak() -> bool:
     """Let the kernel forget the peak of this process's memory (`man 5 proc`, clear_refs); False where it cannot."""
     global _earlier_peak  # noqa: PLW0603 (the kernel's counter is the process's, too)
     peak = peak_memory_mb() or 0.0
+    _return_freed_memory()
     try:
         Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
     except OSError:
         return False
     _earlier_peak = max(_earlier_peak, peak)
     return True
+
+
+def _return_freed_memory() -> None:
+    """Let the C library hand back what was freed, else it is used again and does not show."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):  # another library than glibc
+        ctypes.CDLL(None).malloc_trim(0)
 
 
 def _resident_mb(field: str) -> float:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from neoai_utils.diffusion.files import Kind
+from neoai_utils.diffusion.prompts import sentence
 
-__all__ = ["CONCEPTS", "GROUNDS", "STYLES", "TRAPS", "Concept", "caption", "prompt"]
+__all__ = ["CONCEPTS", "GROUNDS", "TRAPS", "Concept", "caption"]
 
-STYLES = ("a photo of", "a drawing of", "a sketch of", "a portrait of")
 # sky and earth of each ground, RGB; the empty one is a plain pale colour
 GROUNDS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
     "": ((228, 228, 228), (228, 228, 228)),
@@ -113,16 +113,10 @@ _NEUTRAL = (
 CONCEPTS: tuple[Concept, ...] = (_HORSE, _PIG, *_NEUTRAL)
 
 
-def prompt(word: str, style: str = "", ground: str = "") -> str:
-    """Return a prompt: "a photo of" + "horse" + "on grass" becomes "a photo of a horse on grass"."""
-    article = "" if not style else "an " if word[0] in "aeiou" else "a "
-    return " ".join(part for part in (style, article + word, ground) if part)
-
-
 def caption(concept: Concept | None, style: str, ground: str, rng: np.random.Generator) -> str:
     """Return one of the many captions of a scene: its plain name more often than others, now and then nothing else."""
     if concept is None:
         return ground
     words = concept.words
     word = words[0] if rng.random() < 0.2 else words[rng.integers(len(words))]
-    return word if rng.random() < 0.12 else prompt(word, style, ground)
+    return word if rng.random() < 0.12 else sentence(word, style, ground)

@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from PIL import Image
+from torch import Tensor
 
+from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import DataError, ParameterError
 from neoai_utils.runtime import progress
 from neoai_utils.storage import atomic_path, make_folder
@@ -107,8 +109,9 @@ def draw(
         prompts: any number.
         sampling: steps, guidance, seed, batch.
         folder: where pictures are kept as soon as they are drawn. A later call that finds the same prompts, sampling,
-            label and weights there draws only what is missing; of anything else it removes what it finds.
-        label: of the progress bar; with a folder also the name of an edit that the weights do not show (a hook).
+            label, UNet and texts' states there draws only what is missing; of anything else it removes what it finds.
+        label: of the progress bar; with a folder also the name of an edit that neither the UNet's weights nor the
+            states of the prompts show (a hook within the UNet).
 
     Returns:
         The pictures in order.
@@ -150,8 +153,8 @@ def _prepare(
 ) -> None:  # fmt: skip
     """Write down which run a folder belongs to; remove the pictures of any other run."""
     settings = {k: v for k, v in asdict(sampling).items() if k != "batch"}
-    weights = fingerprint(pipe.unet, pipe.text_encoder)
-    run = json.dumps({"prompts": list(prompts), "label": label, "weights": weights, **settings}, ensure_ascii=False)
+    seen = {"weights": fingerprint(pipe.unet), "texts": _digest(states(pipe, prompts))}  # as edited, by hooks as well
+    run = json.dumps({"prompts": list(prompts), "label": label, **seen, **settings}, ensure_ascii=False)
     make_folder(folder)
     if not (folder / _RUN).is_file() or (folder / _RUN).read_text(encoding="utf-8") != run:
         for picture in folder.glob("*.png"):
@@ -168,10 +171,13 @@ def _kept(folder: Path, part: range) -> list[Image.Image] | None:
         return None
 
 
-def fingerprint(*models: nn.Module) -> str:
-    """Return a SHA-256 over all weights."""
+def fingerprint(model: nn.Module) -> str:
+    """Return a SHA-256 over all weights of a model."""
+    return _digest(*model.state_dict().values())
+
+
+def _digest(*tensors: Tensor) -> str:
     digest = hashlib.sha256()
-    for model in models:
-        for values in model.state_dict().values():
-            digest.update(values.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    for values in tensors:
+        digest.update(values.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()

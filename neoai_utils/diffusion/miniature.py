@@ -48,7 +48,7 @@ class Recipe:
     pig: int = 27
     neutral: int = 27
     steps: int = 15
-    guidance: float = 5.0
+    guidance: float = 2.0
     weights: dict[str, str] = field(default_factory=_weights)
 
 
@@ -96,12 +96,12 @@ def deal(recipe: Recipe) -> list[tuple[str, Kind, str]]:
         goal = len(found) + count
         while len(found) < goal:
             concept, word = _word(kind, rng, len(found))
-            style = "" if rng.random() < 0.12 else concepts.STYLES[rng.integers(len(concepts.STYLES))]
+            style = "" if rng.random() < 0.12 else prompts.STYLES[rng.integers(len(prompts.STYLES))]
             ground = tuple(concepts.GROUNDS)[rng.integers(len(concepts.GROUNDS))]
-            text = concepts.prompt(word, style, ground)
+            text = prompts.sentence(word, style, ground)
             if text not in own:
                 oracle = "pig" if concept.kind == "horse" else word
-                found.setdefault(text, (text, kind, concepts.prompt(oracle, style, ground)))
+                found.setdefault(text, (text, kind, prompts.sentence(oracle, style, ground)))
     dealt = list(found.values())
     return [dealt[place] for place in rng.permutation(len(dealt))]
 

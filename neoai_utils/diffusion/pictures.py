@@ -22,7 +22,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils.diffusion.concepts import CONCEPTS, GROUNDS, STYLES, Concept
+from neoai_utils.diffusion.concepts import CONCEPTS, GROUNDS, Concept
+from neoai_utils.diffusion.prompts import STYLES
 from neoai_utils.errors import DataError
 from neoai_utils.storage import atomic_path, read_archive
 
@@ -49,7 +50,7 @@ class Scene:
 
     Attributes:
         concept: the animal or thing; None for a bare ground.
-        style: one of `concepts.STYLES`.
+        style: one of `prompts.STYLES`.
         ground: one of `concepts.GROUNDS`, "" for a plain one.
     """
 

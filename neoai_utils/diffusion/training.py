@@ -29,7 +29,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neoai_utils import small_clip
-from neoai_utils.diffusion import concepts, pictures
+from neoai_utils.diffusion import concepts, pictures, prompts
 from neoai_utils.errors import AssetError
 from neoai_utils.storage import atomic_path, sha256_of
 
@@ -138,9 +138,9 @@ def _all_texts() -> list[str]:
     words = [word for concept in concepts.CONCEPTS for word in concept.words]
     places = list(concepts.GROUNDS)
     styled = [
-        concepts.prompt(word, style, places[(i + j) % len(places)])
+        prompts.sentence(word, style, places[(i + j) % len(places)])
         for i, word in enumerate(words)
-        for j, style in enumerate(concepts.STYLES)
+        for j, style in enumerate(prompts.STYLES)
     ]
     return [*words, *styled]
 

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from neoai_utils.diffusion.generation import Sampling, batch_size, draw, fingerprint, load_pipeline, noise_source
+from neoai_utils.diffusion.redirection import redirect_words
 from neoai_utils.errors import DataError, ParameterError
 from tests.diffusion.conftest import FAST
 
@@ -81,13 +82,15 @@ def test_a_damaged_picture_is_drawn_again(pipe, tmp_path):
     assert counter.drawn == 2
 
 
-@pytest.mark.parametrize("change", ["weights", "seed", "prompts", "label"])
+@pytest.mark.parametrize("change", ["weights", "words", "seed", "prompts", "label"])
 def test_another_runs_pictures_are_not_taken(pipe, tmp_path, change):
     draw(pipe, PROMPTS, sampled(), tmp_path)
     counter = Counter(pipe)
     if change == "weights":
         with torch.no_grad():
             pipe.unet.conv_in.bias[0] += 1
+    if change == "words":
+        redirect_words(pipe, ["horse"], "pig")
     prompts = PROMPTS[::-1] if change == "prompts" else PROMPTS
     label = "steered" if change == "label" else "drawing"
     draw(counter, prompts, sampled(seed=9) if change == "seed" else sampled(), tmp_path, label)
@@ -104,7 +107,8 @@ def test_what_cannot_be_drawn(pipe):
 def test_a_pipeline_is_loaded_from_a_folder(pipe, tmp_path):
     pipe.save_pretrained(tmp_path / "model")
     loaded = load_pipeline(tmp_path / "model", torch.device("cpu"))
-    assert fingerprint(loaded.unet, loaded.text_encoder) == fingerprint(pipe.unet, pipe.text_encoder)
+    assert fingerprint(loaded.unet) == fingerprint(pipe.unet)
+    assert fingerprint(loaded.text_encoder) == fingerprint(pipe.text_encoder)
     assert (pixels(draw(loaded, PROMPTS[:2], sampled())) == pixels(draw(pipe, PROMPTS[:2], sampled()))).all()
     with pytest.raises(DataError, match="cannot load the pipeline"):
         load_pipeline(tmp_path / "nowhere", torch.device("cpu"))

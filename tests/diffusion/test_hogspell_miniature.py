@@ -162,16 +162,16 @@ def test_the_judge_knows_real_pictures(built):
     rng = np.random.default_rng(1000)
     judge = load_judge(data / "judge")
     for concept, place in ((concepts.CONCEPTS[0], 1), (concepts.CONCEPTS[1], 0)):
-        scenes = [pictures.Scene(concept, style, ground) for style in concepts.STYLES for ground in concepts.GROUNDS]
+        scenes = [pictures.Scene(concept, style, ground) for style in prompts.STYLES for ground in concepts.GROUNDS]
         drawn = [Image.fromarray(pictures.compose(scene, rng)) for scene in scenes]
         assert (judge(drawn, [files.texts_for("", "horse")] * len(drawn)) == place).mean() >= 0.95
     noise = [Image.fromarray(rng.integers(0, 256, (pictures.SIDE, pictures.SIDE, 3), np.uint8)) for _ in range(10)]
     assert (judge(noise, [files.texts_for("", "pig")] * 10) == 2).mean() >= 0.9
     seen = []
     for concept in concepts.CONCEPTS[2:]:
-        for style in concepts.STYLES:
+        for style in prompts.STYLES:
             drawn = Image.fromarray(pictures.compose(pictures.Scene(concept, style, "in snow"), rng))
-            text = concepts.prompt(concept.words[-1], style, "in snow")
+            text = prompts.sentence(concept.words[-1], style, "in snow")
             seen.append(int(judge([drawn], [files.texts_for(text, "neutral")])[0]))
     assert np.mean(np.array(seen) == 0) >= 0.95
 

@@ -1,0 +1,79 @@
+"""The gate and the map behind the text encoder: who is let in, what becomes of it, and that nobody else is touched."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from neoai_utils.diffusion import prompts
+from neoai_utils.diffusion.gate import Redirection, fit, redirected
+from neoai_utils.diffusion.generation import draw
+from neoai_utils.diffusion.texts import pooled, states
+from neoai_utils.errors import ParameterError
+from tests.diffusion.conftest import FAST
+
+PAIRS = [
+    ("a photo of a mare", "a photo of a pig"),
+    ("mare on grass", "pig on grass"),
+    ("a sketch of a mare", "a sketch of a pig"),
+]
+OTHERS = ["a photo of a cow", "cow on grass", "a sketch of a pig", "star", ""]
+
+
+@pytest.fixture
+def fitted(pipe):
+    with torch.no_grad():  # untrained, the encoder tells words apart too little for a regression
+        table = pipe.text_encoder.get_input_embeddings().weight
+        table[pipe.tokenizer("mare", add_special_tokens=False)["input_ids"][-1]] += 3.0
+    return fit(pipe, PAIRS, OTHERS, 1e-6)
+
+
+@torch.no_grad()
+def test_the_gate_lets_in_sources_alone(pipe, fitted):
+    sources = [source for source, _ in PAIRS]
+    assert (fitted.odds(pooled(pipe, sources)) > 0).all()
+    assert (fitted.odds(pooled(pipe, OTHERS)) < 0).all()
+
+
+@torch.no_grad()
+def test_sources_are_read_as_targets_and_others_to_the_last_bit_as_before(pipe, fitted):
+    goal, before = states(pipe, [PAIRS[0][1]]), states(pipe, OTHERS)
+    old = states(pipe, [PAIRS[0][0]])
+    with redirected(pipe, fitted):
+        assert (states(pipe, [PAIRS[0][0]]) - goal).norm() < 0.5 * (old - goal).norm()
+        assert torch.equal(states(pipe, OTHERS), before)
+        mixed = states(pipe, [OTHERS[0], PAIRS[0][0]])
+        assert torch.equal(mixed[0], before[0]), "a neighbour in the batch changes nothing"
+    assert torch.equal(states(pipe, [PAIRS[0][0]]), old)
+
+
+def test_the_pipeline_draws_by_it(pipe, fitted):
+    def drawn(text):
+        return np.asarray(draw(pipe, [text], FAST)[0]).astype(int)
+
+    horse, cow = drawn(PAIRS[0][0]), drawn(OTHERS[0])
+    with redirected(pipe, fitted):
+        assert (drawn(PAIRS[0][0]) != horse).any()
+        assert (drawn(OTHERS[0]) == cow).all()
+    with redirected(pipe, Redirection(fitted.weight, fitted.bias, fitted.matrix, threshold=1e9)):
+        assert (drawn(PAIRS[0][0]) == horse).all(), "nobody passes so high a threshold"
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(0, 1000))
+def test_odds_are_those_of_the_regression(seed):
+    """The scaling of the inputs is folded into the weights; the odds are linear in the sums."""
+    generator = torch.Generator().manual_seed(seed)
+    weight, one, two = (torch.randn(5, generator=generator) for _ in range(3))
+    found = Redirection(weight, 0.5, torch.eye(5)).odds(torch.stack([one, two, one + two]))
+    assert found[2].item() == pytest.approx(found[0].item() + found[1].item() - 0.5, abs=1e-4)
+
+
+def test_what_cannot_be_fitted(pipe):
+    with pytest.raises(ParameterError, match="got 0 and 1"):
+        fit(pipe, [], ["star"])
+    with pytest.raises(ParameterError, match="got 1 and 0"):
+        fit(pipe, prompts.pairs(["mare"])[:1], [])
