@@ -323,12 +323,22 @@ def _load(model: nn.Module, part: Part) -> None:
     path = pictures.DATA / f"{part}.safetensors"
     if sha256_of(path) != manifest()["sha256"][part]:
         raise AssetError(f"{path} is damaged: install neoai again.")
-    missing, unexpected = model.load_state_dict({k: v.float() for k, v in load_file(path).items()}, strict=False)
+    state = {name: values.float() for name, values in load_file(path).items()}
+    if part == "text":
+        state = _text_names(model, state)
+    missing, unexpected = model.load_state_dict(state, strict=False)
     if unexpected or any("position_ids" not in name for name in missing):
         raise AssetError(
             f"{path} does not fit {type(model).__name__} of the installed version: {[*missing, *unexpected][:3]}."
         )
     model.eval()
+
+
+def _text_names(encoder: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Give weights the names of `CLIPTextModel`: transformers 4 puts `text_model.` before them, transformers 5 not."""
+    first = "text_model."
+    prefix = first if any(name.startswith(first) for name in encoder.state_dict()) else ""
+    return {prefix + name.removeprefix(first): values for name, values in state.items()}
 
 
 def committed_recipe() -> Training:
@@ -402,7 +412,7 @@ def make(part: Part, recipe: Training) -> None:
                 shutil.copyfile(Path(name) / file, pictures.DATA / file)
         if part == "text":
             encoder = make_text_encoder(recipe, model.config.text_config.vocab_size)
-            encoder.load_state_dict(_text_half(model, encoder))
+            encoder.load_state_dict(_text_names(encoder, model.text_model.state_dict()))
             _commit(part, encoder, recipe, losses)
         else:
             _commit(part, model, recipe, losses)
@@ -414,12 +424,6 @@ def make(part: Part, recipe: Training) -> None:
     else:
         unet, losses = _train_unet(recipe)
         _commit(part, unet, recipe, losses)
-
-
-def _text_half(model: CLIPModel, encoder: CLIPTextModel) -> dict[str, Tensor]:
-    """Return the text half's weights under the names of `CLIPTextModel`, which differ between versions."""
-    prefix = "text_model." if any(name.startswith("text_model.") for name in encoder.state_dict()) else ""
-    return {prefix + name: values for name, values in model.text_model.state_dict().items()}
 
 
 def main(parts: Sequence[str]) -> None:

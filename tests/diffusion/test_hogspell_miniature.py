@@ -107,6 +107,16 @@ def test_a_damaged_network_is_not_loaded(monkeypatch):
         training.committed_pipeline()
 
 
+def test_weights_fit_the_names_of_either_transformers():
+    state = {"embeddings.weight": torch.zeros(1)}
+    old, new = torch.nn.Module(), torch.nn.Module()
+    old.text_model, new.embeddings = torch.nn.Module(), torch.nn.Linear(1, 1, bias=False)
+    old.text_model.embeddings = torch.nn.Linear(1, 1, bias=False)
+    prefixed = training._text_names(old, state)
+    assert set(prefixed) == set(old.state_dict())
+    assert set(training._text_names(new, prefixed)) == set(training._text_names(new, state)) == set(new.state_dict())
+
+
 def test_the_recipe_still_makes_such_networks(tmp_path, monkeypatch):
     """A few steps of every part: losses fall, and what is written is read back."""
     monkeypatch.setattr(pictures, "DATA", tmp_path)
