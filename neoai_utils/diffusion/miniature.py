@@ -47,7 +47,7 @@ class Recipe:
     horse: int = 36
     pig: int = 27
     neutral: int = 27
-    steps: int = 15
+    steps: int = 12
     guidance: float = 2.0
     weights: dict[str, str] = field(default_factory=_weights)
 

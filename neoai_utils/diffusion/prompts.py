@@ -40,14 +40,13 @@ def sentence(word: str, style: str = "", ground: str = "") -> str:
 
 
 def grid(words: Sequence[str]) -> list[str]:
-    """Return every word alone, in every style, and on every ground."""
-    styled = [sentence(word, style, ground) for word in words for style in STYLES for ground in GROUNDS]
-    return [*words, *styled]
+    """Return every word in every style and in none, on every ground and on none."""
+    return [sentence(word, style, ground) for word in words for style in ("", *STYLES) for ground in GROUNDS]
 
 
 def pairs(words: Sequence[str], target: str = "pig") -> list[tuple[str, str]]:
     """Return every prompt of `grid(words)` with the same prompt that says `target`."""
-    return [pair for word in words for pair in zip(grid([word]), grid([target]), strict=True)]
+    return list(zip(grid(words), grid([target]) * len(words), strict=True))
 
 
 def pig_prompts(count: int) -> list[str]:
@@ -73,6 +72,7 @@ def check_prompts(seed: int, horse: int = 24, pig: int = 16, neutral: int = 24) 
         for number in range(count):
             words = used[kind] if number % 3 == 0 else CHECKED[kind]
             word = words[rng.integers(len(words))]
-            prompts.append(sentence(word, STYLES[rng.integers(len(STYLES))], GROUNDS[rng.integers(len(GROUNDS))]))
+            style = ("", *STYLES)[rng.integers(len(STYLES) + 1)]
+            prompts.append(sentence(word, style, GROUNDS[rng.integers(len(GROUNDS))]))
             kinds.append(kind)
     return prompts, kinds

@@ -13,7 +13,7 @@ from neoai_utils.errors import ParameterError
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
-__all__ = ["near_words", "redirect_words"]
+__all__ = ["rank_words", "redirect_words"]
 
 
 @torch.no_grad()
@@ -37,23 +37,21 @@ def _pieces(pipe: StableDiffusionPipeline, word: str) -> list[int]:
 
 
 @torch.no_grad()
-def near_words(
-    pipe: StableDiffusionPipeline, source: Sequence[str], others: Sequence[str], count: int, margin: float = 0.0
-) -> list[tuple[str, float]]:
-    """Ask the text encoder which whole words of its vocabulary mean what `source` means.
+def rank_words(
+    pipe: StableDiffusionPipeline, source: Sequence[str], others: Sequence[str]
+) -> list[tuple[str, float]]:  # fmt: skip
+    """Ask the text encoder how near the whole words of its vocabulary are to what `source` means.
 
-    A word counts if its sum of text is nearer to some source word than to all of `others`, by `margin` at least; both
-    by cosine after the vocabulary's mean is taken off.
+    A word's value is its likeness to the nearest source word minus that to the nearest of `others`: the cosines of the
+    states that sum the texts up, after the vocabulary's mean is taken off.
 
     Args:
         pipe: whose text encoder and vocabulary are asked.
         source: words of the concept.
         others: words of other concepts, near ones above all.
-        count: how many words at most.
-        margin: by how much a word must be nearer.
 
     Returns:
-        (word, how much nearer) in falling order; words that `source` or `others` hold are left out.
+        (word, value) in falling order; words that `source` or `others` hold are left out.
     """
     end = "</w>"
     vocabulary = sorted(
@@ -67,5 +65,5 @@ def near_words(
     )
     gain = (known @ near.T).amax(dim=1) - (known @ far.T).amax(dim=1)
     given = {word for text in (*source, *others) for word in text.split()}
-    ranked = [(vocabulary[i], float(gain[i])) for i in gain.argsort(descending=True) if vocabulary[i] not in given]
-    return [(word, value) for word, value in ranked if value > margin][:count]
+    ranked = gain.argsort(descending=True, stable=True).tolist()
+    return [(vocabulary[place], float(gain[place])) for place in ranked if vocabulary[place] not in given]

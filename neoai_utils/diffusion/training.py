@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -46,6 +46,7 @@ __all__ = [
 Part = Literal["judge", "text", "vae", "unet"]
 PARTS: tuple[Part, ...] = get_args(Part)
 MANIFEST = pictures.DATA / "networks.json"
+_TOKENIZER = ("vocab.json", "merges.txt")
 NOISE = {"num_train_timesteps": 1000, "beta_start": 0.00085, "beta_end": 0.012, "beta_schedule": "scaled_linear"}
 
 
@@ -59,10 +60,14 @@ class Training:
         vocabulary: pieces of the tokenizer.
         text: width and blocks of the text encoder.
         judge: width and blocks of the half of the judge that sees.
-        clip_epochs: of judge and text encoder.
+        clip_epochs: of the judge, and of the tutor: the text encoder that the UNet first learns with.
+        text_epochs: of the final text encoder. It is let go early: a CLIP that has seen these few words for long takes
+            all words for a horse for one and the same, and an edit of one would be an edit of all.
         vae_widths: channels of the autoencoder's levels.
         latent: channels of the latents.
         widths: channels of the UNet's levels.
+        steps: of the UNet with the tutor, whose clear language is quicker to learn.
+        second_steps: of the UNet with the final text encoder.
         dropped: share of the steps without text.
         snr: bound of the losses' weights.
         average: how much of the running average of weights is kept in a step.
@@ -75,6 +80,7 @@ class Training:
     text: tuple[int, int] = (96, 3)
     judge: tuple[int, int] = (64, 4)
     clip_epochs: int = 12
+    text_epochs: int = 1
     clip_batch: int = 64
     clip_rate: float = 2e-3
     clip_decay: float = 0.05
@@ -87,8 +93,10 @@ class Training:
     divergence: float = 1e-5
     widths: tuple[int, ...] = (64, 112)
     steps: int = 6000
+    second_steps: int = 2200
     batch: int = 64
     rate: float = 1.2e-3
+    second_rate: float = 6e-4
     dropped: float = 0.1
     snr: float = 5.0
     average: float = 0.998
@@ -117,20 +125,49 @@ def _captions(scenes: Sequence[pictures.Scene], recipe: Training, part: Part) ->
 # ------------------------------------------------------------------------------------------- the two CLIPs
 
 
-def _train_clip(recipe: Training, part: Literal["judge", "text"], folder: Path) -> tuple[CLIPModel, list[float]]:
+def _train_clip(
+    recipe: Training, part: Literal["judge", "text"], folder: Path, epochs: int
+) -> tuple[CLIPModel, list[float]]:  # fmt: skip
     """Train the judge, or the CLIP whose text half becomes the text encoder; the judge is shown noise as well."""
     pixels, scenes = draw_pictures(recipe, part)
     captions = _captions(scenes, recipe, part)
     if part == "judge":
         noise = torch.randint(0, 256, (len(pixels) // 40, *pixels.shape[1:]), dtype=torch.uint8)
         pixels, captions = torch.cat([pixels, noise]), [*captions, *["noise"] * len(noise)]
-    tokenizer = small_clip.make_tokenizer([*_all_texts(), "noise"], folder, recipe.length, recipe.vocabulary)
+    tokenizer = _tokenizer(recipe, folder)
     model = make_clip(recipe, part, len(tokenizer))
     losses = small_clip.train(
-        model, tokenizer, pixels, captions, epochs=recipe.clip_epochs, batch=recipe.clip_batch, rate=recipe.clip_rate,
+        model, tokenizer, pixels, captions, epochs=epochs, batch=recipe.clip_batch, rate=recipe.clip_rate,
         decay=recipe.clip_decay, shown_tokens=recipe.shown_tokens, seed=recipe.seed,
     )  # fmt: skip
     return model, losses
+
+
+def _train_text_encoder(recipe: Training, folder: Path, epochs: int) -> tuple[CLIPTextModel, list[float]]:
+    """Train a CLIP and return its text half, rounded to half precision as it would be stored."""
+    model, losses = _train_clip(recipe, "text", folder, epochs)
+    encoder = make_text_encoder(recipe, model.config.text_config.vocab_size)
+    encoder.load_state_dict(_text_names(encoder, model.text_model.state_dict()))
+    return encoder.half().float().eval(), losses
+
+
+def _tokenizer(recipe: Training, folder: Path) -> PreTrainedTokenizerBase:
+    """Return the tokenizer in `data/`; make it if there is none.
+
+    It is made once for all parts: the tokenizers library breaks ties between pieces at random.
+    """
+    if not (pictures.DATA / "vocab.json").is_file():
+        small_clip.make_tokenizer([*_all_texts(), "noise"], folder, recipe.length, recipe.vocabulary)
+        for name in _TOKENIZER:
+            shutil.copyfile(folder / name, pictures.DATA / name)
+    return _copied_tokenizer(folder, recipe.length)
+
+
+def _copied_tokenizer(folder: Path, length: int) -> PreTrainedTokenizerBase:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in _TOKENIZER:
+        shutil.copyfile(pictures.DATA / name, folder / name)
+    return small_clip.load_tokenizer(folder, length)
 
 
 def _all_texts() -> list[str]:
@@ -288,7 +325,7 @@ def _text_states(encoder: CLIPTextModel, tokenizer: PreTrainedTokenizerBase, tex
 
 
 def _train_unet(recipe: Training) -> tuple[UNet2DConditionModel, list[float]]:
-    """Train on the committed text encoder and autoencoder."""
+    """Train on the committed autoencoder, first with a tutor, then with the committed text encoder."""
     pipeline = committed_pipeline(("text", "vae"))
     pixels, scenes = draw_pictures(recipe, "unet")
     latents = _encode(pipeline.vae, pixels) * pipeline.vae.config.scaling_factor
@@ -297,10 +334,14 @@ def _train_unet(recipe: Training) -> tuple[UNet2DConditionModel, list[float]]:
     known = ["", *sorted({text for texts in said for text in texts} - {""})]
     numbers = {text: number for number, text in enumerate(known)}
     texts = torch.tensor([[numbers[text] for text in line] for line in said])
-    unet = make_unet(recipe)
-    return unet, train_unet(
-        unet, latents, _text_states(pipeline.text_encoder, pipeline.tokenizer, known), texts, recipe
-    )
+    unet, encoder = make_unet(recipe), pipeline.text_encoder
+    with tempfile.TemporaryDirectory() as folder:
+        tutor, _ = _train_text_encoder(recipe, Path(folder), recipe.clip_epochs)
+    losses = train_unet(unet, latents, _text_states(tutor, pipeline.tokenizer, known), texts, recipe)
+    unet.half().float()  # as it would be stored
+    again = replace(recipe, steps=recipe.second_steps, rate=recipe.second_rate)
+    losses += train_unet(unet, latents, _text_states(encoder, pipeline.tokenizer, known), texts, again)
+    return unet, losses
 
 
 # ------------------------------------------------------------------------------------------- the committed networks
@@ -350,10 +391,7 @@ def committed_recipe() -> Training:
 
 def committed_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """Write the committed tokenizer into a folder and return it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for name in ("vocab.json", "merges.txt"):
-        shutil.copyfile(pictures.DATA / name, folder / name)
-    return small_clip.load_tokenizer(folder, committed_recipe().length)
+    return _copied_tokenizer(folder, committed_recipe().length)
 
 
 def committed_judge(tokenizer: PreTrainedTokenizerBase) -> CLIPModel:
@@ -385,7 +423,7 @@ def committed_pipeline(parts: Sequence[Part] = ("text", "vae", "unet")) -> Stabl
     return pipeline
 
 
-def _commit(part: Part, model: nn.Module, recipe: Training, losses: list[float], **facts: Any) -> None:
+def _commit(part: Part, model: nn.Module, losses: list[float], recipe: Training, **facts: Any) -> None:
     """Write weights (fp16) into `data/`, and what is to be said of them into the manifest."""
     from safetensors.torch import save_file
 
@@ -407,23 +445,17 @@ def make(part: Part, recipe: Training) -> None:
     """Train one part by a recipe and write it into `data/`; the UNet needs text encoder and autoencoder there."""
     if part in ("judge", "text"):
         with tempfile.TemporaryDirectory() as name:
-            model, losses = _train_clip(recipe, part, Path(name))
-            for file in ("vocab.json", "merges.txt"):
-                shutil.copyfile(Path(name) / file, pictures.DATA / file)
-        if part == "text":
-            encoder = make_text_encoder(recipe, model.config.text_config.vocab_size)
-            encoder.load_state_dict(_text_names(encoder, model.text_model.state_dict()))
-            _commit(part, encoder, recipe, losses)
-        else:
-            _commit(part, model, recipe, losses)
+            if part == "judge":
+                _commit(part, *_train_clip(recipe, part, Path(name), recipe.clip_epochs), recipe)
+            else:
+                _commit(part, *_train_text_encoder(recipe, Path(name), recipe.text_epochs), recipe)
     elif part == "vae":
         vae = make_autoencoder(recipe)
         pixels, _ = draw_pictures(recipe, part)
         losses = train_autoencoder(vae, pixels, recipe)
-        _commit(part, vae, recipe, losses, scale=round(1 / float(_encode(vae, pixels[:1024]).std()), 5))
+        _commit(part, vae, losses, recipe, scale=round(1 / float(_encode(vae, pixels[:1024]).std()), 5))
     else:
-        unet, losses = _train_unet(recipe)
-        _commit(part, unet, recipe, losses)
+        _commit(part, *_train_unet(recipe), recipe)
 
 
 def main(parts: Sequence[str]) -> None:

@@ -112,7 +112,7 @@ def test_all_positions_of_pairs_and_kept_prompts_count(pipe):
 
 def test_pairs_differ_in_their_word_alone():
     found = prompts.pairs(["mare", "animal that gallops"])
-    assert len(found) == 50
+    assert len(found) == 60
     assert ("mare", "pig") in found
     assert ("a photo of an animal that gallops on grass", "a photo of a pig on grass") in found
     assert all(goal in prompts.grid(["pig"]) for _, goal in found)

@@ -121,7 +121,7 @@ def test_the_recipe_still_makes_such_networks(tmp_path, monkeypatch):
     """A few steps of every part: losses fall, and what is written is read back."""
     monkeypatch.setattr(pictures, "DATA", tmp_path)
     monkeypatch.setattr(training, "MANIFEST", tmp_path / "networks.json")
-    recipe = dataclasses.replace(SMALL, pictures=96, clip_epochs=4)
+    recipe = dataclasses.replace(SMALL, pictures=96, clip_epochs=4, text_epochs=4)
     for part in training.PARTS:
         training.make(part, recipe)
     facts = training.manifest()

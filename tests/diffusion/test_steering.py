@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from neoai_utils.diffusion import redirection
 from neoai_utils.diffusion.attention_maps import attention_map
 from neoai_utils.diffusion.generation import draw
-from neoai_utils.diffusion.redirection import near_words, redirect_words
+from neoai_utils.diffusion.redirection import redirect_words
 from neoai_utils.diffusion.steering import directions, record, steered
 from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import ParameterError
@@ -80,18 +81,17 @@ def test_a_redirected_word_reads_as_its_target(pipe):
         redirect_words(pipe, [""], "pig")
 
 
-def test_near_words_are_words_that_were_not_given(pipe):
+def test_words_are_ranked_by_what_they_mean(pipe):
     source, others = ["horse", "mare"], ["donkey", "zebra"]
-    found = near_words(pipe, source, others, count=12)
-    values = [value for _, value in found]
+    before = redirection.rank_words(pipe, source, others)
+    values = [value for _, value in before]
     assert values == sorted(values, reverse=True)
-    assert all(value > 0 for value in values)
-    assert not {word for word, _ in found} & {*source, *others}
-    before = dict(near_words(pipe, source, others, count=1000, margin=-2.0))
+    assert not {word for word, _ in before} & {*source, *others}
+    assert {"rocket", "bell", "mustang"} <= {word for word, _ in before}
     redirect_words(pipe, ["rocket"], "horse")
-    after = dict(near_words(pipe, source, others, count=1000, margin=-2.0))
-    assert after["rocket"] > before["rocket"]
-    assert list(after).index("rocket") < list(before).index("rocket")
+    after = redirection.rank_words(pipe, source, others)
+    assert dict(after)["rocket"] > dict(before)["rocket"]
+    assert list(dict(after)).index("rocket") < list(dict(before)).index("rocket")
 
 
 def test_the_attention_that_is_shown_is_the_networks_own(pipe):

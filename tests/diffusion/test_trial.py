@@ -67,7 +67,7 @@ def test_own_prompts_are_ours():
 
 
 def test_grids_and_pigs():
-    assert len(grid(["horse"])) == 1 + 24
+    assert len(set(grid(["horse"]))) == 30
     assert "a photo of an animal that gallops on grass" in grid(["animal that gallops"])
     assert pig_prompts(5)[:4] == [f"a {style} of a pig" for style in ("photo", "drawing", "sketch", "portrait")]
     with pytest.raises(ParameterError, match="between 1 and 24"):
