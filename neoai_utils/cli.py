@@ -120,7 +120,10 @@ def sweep(
     plan = sweeps.plan(task, _grid(parameter or []), outputs)
     plays = sweeps.finished(plan)
     total = len(plan.points)
-    screen.print(f"{plan.task}: {total} points, {len(plays)} of them finished before; outputs lie in {plan.folder}/")
+    screen.print(
+        f"{plan.task}: {total} points, {len(plays)} of them finished before; outputs lie in {plan.folder}/",
+        soft_wrap=True,
+    )
     sweeps.write(plan, plays)
     for point, done in sweeps.run(plan, plays, jobs, scheduler):
         plays.append(done)

@@ -16,6 +16,7 @@ import os
 import socket
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +165,7 @@ def run(
             sweep's folder under the same path. A point whose worker is lost is begun again on another.
 
     Raises:
-        NeoaiError: the folder is not writable, Dask is not installed, or no cluster answers.
+        NeoaiError: the folder is not writable, Dask is not installed, no cluster answers, or its scheduler was lost.
     """
     from joblib import Parallel, delayed
 
@@ -194,8 +195,25 @@ def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
         with parallel_config("threading", n_jobs=jobs):
             yield
     else:
-        with _connect(scheduler) as client, parallel_config("dask", client=client):
-            yield
+        try:
+            with _connect(scheduler) as client, parallel_config(_cluster(client)):
+                yield
+        except CancelledError as error:
+            raise NeoaiError(
+                f"the Dask scheduler at {scheduler} was lost. What had finished is kept: start the cluster again, "
+                "then give the same command."
+            ) from error
+
+
+def _cluster(client: Any) -> Any:
+    """Return joblib's Dask backend, which would run everything here if the cluster has a single thread."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Cluster(DaskDistributedBackend):  # type: ignore[misc]
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, int(super().effective_n_jobs(n_jobs)))
+
+    return Cluster(client=client)
 
 
 def _connect(scheduler: str) -> Any:
@@ -234,7 +252,7 @@ def _play_once(point: Point, ticket: str) -> Play:
 
 def _play_now(point: Point, ticket: str) -> Play:
     """Run the notebook, then record that the point is finished."""
-    for stale in (_RECORD, _RESULTS, "submission.csv"):
+    for stale in (_RECORD, _RESULTS, "submission.csv", f"{point.task}.ipynb"):
         (point.folder / stale).unlink(missing_ok=True)
     if _beginnings(point, ticket) > _BEGINNINGS:
         return Play(point.task, point.folder, 0.0, None, f"lost its worker {_BEGINNINGS} times, so it was given up")
@@ -269,7 +287,7 @@ def table(plan: Plan, plays: Iterable[Play]) -> pd.DataFrame:
     """Return one row for each played point, in the plan's order.
 
     Columns: the parameters (None as text), the scores of each role with `recovered`, `validation` of our final recipe,
-    `seconds`, `error` and `notebook` (the executed one, below the sweep's folder). What is unknown is None.
+    `seconds`, `error` and `notebook` (the executed one, as a path from the sweep's folder). What is unknown is None.
     """
     import pandas as pd
 
@@ -288,7 +306,7 @@ def _row(point: Point, play: Play, plan: Plan) -> dict[str, object]:
         "validation": ours.get("validation"),
         "seconds": round(play.seconds, 1),
         "error": play.error,
-        "notebook": play.notebook.relative_to(plan.folder).as_posix(),
+        "notebook": play.notebook.relative_to(plan.folder).as_posix() if play.notebook.is_file() else None,
     }
 
 

@@ -1,12 +1,13 @@
 """Sweeps over small notebooks made by the tests."""
 
-import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import nbformat
@@ -15,8 +16,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
 from neoai_utils import cli, headless, sweep
-from neoai_utils.errors import DataError, NeoaiError, ParameterError
-from neoai_utils.headless import Play
+from neoai_utils.errors import DataError, NeoaiError
 
 PARAMETERS = """data_dir: str = ""  # folder
 out_dir: str = ""  # folder = where outputs go
@@ -224,14 +224,27 @@ def test_a_sweep_over_the_competitions_files_shows_the_validation_metric(shelf, 
     assert (plan.folder / "sweep.png").is_file()
 
 
-@pytest.fixture
-def cluster(shelf):
-    """Start a Dask cluster of two worker processes that stand in another folder."""
+@contextmanager
+def dask(workers: int):
+    """Start a Dask cluster of worker processes with one thread each."""
     distributed = pytest.importorskip("distributed", reason='Dask is not installed: pip install "neoai[cluster]"')
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as started:
         yield started
+
+
+@pytest.fixture
+def cluster(shelf):
+    with dask(2) as started:
+        yield started
+
+
+def test_a_cluster_of_one_thread_does_the_work_itself(shelf) -> None:
+    with dask(1) as started:
+        ((_, play),) = sweep.run(sweep.plan("5", {"n": ["1"]}), scheduler=started.scheduler_address)
+    assert play.error is None
+    assert str(os.getpid()) not in (shelf / "runs.txt").read_text().split()
 
 
 def test_a_cluster_that_loses_a_worker_loses_no_point(shelf, cluster, monkeypatch, capsys) -> None:
@@ -272,6 +285,14 @@ def test_no_cluster_answers(shelf, monkeypatch) -> None:
     monkeypatch.setattr(sweep, "_PATIENCE", 0.5)
     with pytest.raises(NeoaiError, match="no Dask cluster with a worker answers at 'tcp://127.0.0.1:9'"):
         list(sweep.run(sweep.plan("5", {"n": ["1"]}), scheduler="tcp://127.0.0.1:9"))
+
+
+def test_a_lost_scheduler_is_told(monkeypatch) -> None:
+    monkeypatch.setattr(sweep, "_connect", lambda scheduler: nullcontext())
+    monkeypatch.setattr(sweep, "_cluster", lambda client: "threading")
+    with pytest.raises(NeoaiError, match="scheduler at tcp://x:1 was lost. What had finished is kept"):
+        with sweep._backend(None, "tcp://x:1"):
+            raise CancelledError
 
 
 def test_dask_is_not_installed(shelf, monkeypatch) -> None:
