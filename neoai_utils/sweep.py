@@ -2,7 +2,7 @@
 
 `plan` checks everything before anything runs, `run` plays the points that are not finished yet, `write` puts what is
 known into `sweep.csv` and `sweep.png`. Each point has a folder of its own, named for a hash of its parameters and of
-the notebook's sources, so that the same sweep after a crash, or a larger one, takes up what is there. The code of the
+the notebook's code, so that the same sweep after a crash, or a larger one, takes up what is there. The code of the
 library is known by its version alone: after changing it, remove the sweep's folder.
 """
 
@@ -92,7 +92,7 @@ def plan(task: str | int, grid: Mapping[str, Sequence[str]], outputs: Path = Pat
     """
     source = headless.find_notebook(task).resolve()
     name = source.stem
-    cells = _cells(source)
+    cells = _code(source)
     declared = _declared(cells)
     values = {key: _values(key, texts, declared) for key, texts in grid.items()}
     if not values:
@@ -105,20 +105,20 @@ def plan(task: str | int, grid: Mapping[str, Sequence[str]], outputs: Path = Pat
     return Plan(name, source, folder, tuple(values), tuple(points))
 
 
-def _cells(notebook: Path) -> list[list[object]]:
-    """Return (type, source, tags) of each cell: what a run depends on, unlike stored outputs and times."""
+def _code(notebook: Path) -> list[tuple[str, list[str]]]:
+    """Return source and tags of each code cell: what a run depends on, unlike prose, stored outputs and times."""
     import nbformat
 
     cells = nbformat.read(notebook, as_version=4).cells
-    return [[cell.cell_type, cell.source, cell.metadata.get("tags", [])] for cell in cells]
+    return [(cell.source, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
 
 
-def _declared(cells: Iterable[Sequence[object]]) -> dict[str, str]:
+def _declared(cells: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
     """Return parameter -> type name, from the annotations of the parameters cell.
 
     papermill's own reader is not used, because it skips a line whose help holds an equals sign.
     """
-    source = next((str(text) for _, text, tags in cells if isinstance(tags, list) and "parameters" in tags), "")
+    source = next((text for text, tags in cells if "parameters" in tags), "")
     lines = [line for line in ast.parse(source).body if isinstance(line, ast.AnnAssign)]
     return {ast.unparse(line.target): ast.unparse(line.annotation) for line in lines}
 
@@ -162,7 +162,8 @@ def run(
         known: what `finished` returned.
         jobs: points at a time; None: one here, all that its worker threads can take on a cluster.
         scheduler: address of a Dask scheduler; None: run here. The workers need the same packages and must see the
-            sweep's folder under the same path. A point whose worker is lost is begun again on another.
+            sweep's folder under the same path; a relative path among the parameters starts from their own folder. A
+            point whose worker is lost is begun again on another.
 
     Raises:
         NeoaiError: the folder is not writable, Dask is not installed, no cluster answers, or its scheduler was lost.
@@ -171,6 +172,8 @@ def run(
 
     folders = {play.folder for play in known}
     waiting = [point for point in plan.points if point.folder not in folders]
+    if not waiting:
+        return
     storage.make_folder(plan.folder / "points")
     with storage.atomic_path(plan.points[0].notebook) as temporary:
         temporary.write_bytes(plan.source.read_bytes())
@@ -187,12 +190,11 @@ def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
     Threads, because each notebook has a process of its own, the kernel, and a thread only waits for it. Worker
     processes between the two would outlive a killed sweep, and keep its kernels alive.
     """
-    from joblib import cpu_count, parallel_config
+    from joblib import parallel_config
 
     if scheduler is None:
         jobs = jobs or 1
-        os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cpu_count() // jobs)))  # kernels must share the cores
-        with parallel_config("threading", n_jobs=jobs):
+        with _shared_cores(jobs), parallel_config("threading", n_jobs=jobs):
             yield
     else:
         try:
@@ -203,6 +205,21 @@ def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
                 f"the Dask scheduler at {scheduler} was lost. What had finished is kept: start the cluster again, "
                 "then give the same command."
             ) from error
+
+
+@contextmanager
+def _shared_cores(jobs: int) -> Iterator[None]:
+    """Give the kernels that start meanwhile their part of the cores, unless the user has chosen a number of threads."""
+    from joblib import cpu_count
+
+    if jobs == 1 or "OMP_NUM_THREADS" in os.environ:
+        yield
+        return
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cpu_count() // jobs))
+    try:
+        yield
+    finally:
+        del os.environ["OMP_NUM_THREADS"]
 
 
 def _cluster(client: Any) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_notebook
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 from neoai_utils import cli, headless, sweep
 from neoai_utils.errors import DataError, NeoaiError
@@ -84,7 +84,7 @@ def read(shelf: Path) -> pd.DataFrame:
 
 
 def test_a_grid_leaves_a_table_a_picture_and_the_notebooks_and_is_not_run_twice(shelf, monkeypatch, capsys) -> None:
-    words = ("task5", "-p", "threshold", "0.2", "None", "-p", "n", "1", "2", "--jobs", "2")
+    words = ("task5", "--jobs", "2", "-p", "threshold", "0.2", "None", "-p", "n", "1", "2")
     assert command(monkeypatch, *words) == 0
     found = read(shelf)
     assert list(found["n"]) == [1, 2, 1, 2]
@@ -100,16 +100,19 @@ def test_a_grid_leaves_a_table_a_picture_and_the_notebooks_and_is_not_run_twice(
 
     assert command(monkeypatch, *words) == 0
     assert "4 points, 4 of them finished before" in capsys.readouterr().out
+    assert command(monkeypatch, *words, "--backend", "dask", "--scheduler", "tcp://127.0.0.1:9") == 0  # nothing to do
+    capsys.readouterr()
     assert command(monkeypatch, "5", "-p", "n", "2", "3", "-p", "threshold", "0.20") == 0  # order is no difference
     assert "2 points, 1 of them finished before" in capsys.readouterr().out
     assert sorted(runs(shelf)) == [1, 1, 2, 2, 3]
 
 
-def test_another_notebook_is_another_point_but_stored_outputs_do_not_matter(shelf) -> None:
+def test_other_code_makes_another_point_but_prose_and_stored_outputs_do_not(shelf) -> None:
     first = sweep.plan("5", {"n": ["1"]})
     changed = book()
     changed.cells[1].outputs = [nbformat.v4.new_output("stream", text="old")]
     changed.cells[1].execution_count = 7
+    changed.cells.insert(0, new_markdown_cell("about 2 min"))
     nbformat.write(changed, shelf / "notebooks/task5.ipynb")
     assert sweep.plan("5", {"n": ["1"]}).points == first.points
     nbformat.write(book(PLAY + "# more"), shelf / "notebooks/task5.ipynb")
@@ -183,6 +186,17 @@ def test_values_have_the_declared_types(shelf) -> None:
     assert [(p["n"], p["threshold"]) for p in found] == [(-1, 1.0), (-1, None), (2, 1.0), (2, None)]
     assert all(p["mode"] == "1" and p["flip"] is True for p in found)
     assert cli._join_parameters(["run", "-p", "n", "1", "7"]) == ["run", "-p", "n=1", "7"]
+
+
+def test_kernels_at_once_share_the_cores_and_the_users_choice_stands(monkeypatch) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    with sweep._shared_cores(1000):
+        assert os.environ["OMP_NUM_THREADS"] == "1"
+    with sweep._shared_cores(1):
+        assert "OMP_NUM_THREADS" not in os.environ
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with sweep._shared_cores(1000):
+        assert os.environ["OMP_NUM_THREADS"] == "3"
 
 
 def test_two_sweeps_at_once_share_their_points(shelf) -> None:
