@@ -218,6 +218,17 @@ def _noised(noising: Any, latents: Tensor, generator: torch.Generator) -> tuple[
 # -------------------------------------------------------------------------------------------------------- the one loop
 
 
+class _Shell(nn.Module):
+    """Hands all on to a network. Accelerate changes what it prepares, for good: this, and not the network."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.network(*inputs)
+
+
 def _optimise(
     pipe: StableDiffusionPipeline,
     schedule: Schedule,
@@ -235,7 +246,7 @@ def _optimise(
     losses = []
     with trained_weights(pipe.unet, schedule.trained) as weights:
         optimiser = torch.optim.AdamW(weights, schedule.rate)
-        model, optimiser = accelerator.prepare(pipe.unet, optimiser)
+        model, optimiser = accelerator.prepare(_Shell(pipe.unet), optimiser)
         for _ in range(schedule.steps):
             loss = loss_of(model, generator, mine)
             optimiser.zero_grad()
