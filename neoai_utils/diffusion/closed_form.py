@@ -94,8 +94,8 @@ def edit(
     """
     layers = cross_attention(unet)
     first = next(iter(layers.values())).weight
-    states = (tensor.to(first.device) for tensor in (source, target, keep))
-    sums = _sums(first.shape[1], *states, strength)
+    source, target, keep = (tensor.to(first.device) for tensor in (source, target, keep))
+    sums = _sums(first.shape[1], source, target, keep, strength)
     old = {}
     for name, layer in layers.items():
         old[name] = layer.weight.detach().clone()
