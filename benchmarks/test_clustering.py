@@ -1,4 +1,4 @@
-"""Two ways to save work, against plain references written afresh. Printed, never gating on seconds.
+"""Task 4, factor products and clusters: ways to save work, against plain references.
 
 All pairs of pictures can be compared without forming a picture: the inner product of W1 H1 and W2 H2 is the trace of
 the 4 x 4 products (W1' W2) (H2 H1'). And the factorisation takes each step for many pictures at once.
@@ -6,12 +6,7 @@ the 4 x 4 products (W1' W2) (H2 H1'). And the factorisation takes each step for 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any
-
 import numpy as np
-import pytest
 from sklearn.decomposition import NMF
 
 from neoai_utils.clustering import graph, pictures
@@ -20,15 +15,13 @@ from neoai_utils.clustering.nmf import factorise
 from neoai_utils.clustering.vectors import unit, whitened
 
 
-def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    found = work()
-    return time.perf_counter() - start, found
+def factors(count: int) -> tuple[np.ndarray, np.ndarray]:
+    random = np.random.default_rng(0)
+    return random.random((count, 128, 4), np.float32), random.random((count, 4, 128), np.float32)
 
 
-def inner_by_pictures(left: np.ndarray, right: np.ndarray) -> np.ndarray:
-    formed = np.concatenate(list(pictures.batches(left, right))).reshape(len(left), -1)
-    return formed @ formed.T
+def formed(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    return np.concatenate(list(pictures.batches(left, right)))
 
 
 def inner_by_traces(left: np.ndarray, right: np.ndarray) -> np.ndarray:
@@ -39,41 +32,62 @@ def inner_by_traces(left: np.ndarray, right: np.ndarray) -> np.ndarray:
     return pairs.reshape(count, rank, count, rank).sum(axis=(1, 3))
 
 
-def test_inner_products_of_all_pairs(benchmark: Any) -> None:
-    random = np.random.default_rng(0)
-    left, right = random.random((960, 128, 4), np.float32), random.random((960, 4, 128), np.float32)
-    slow, formed = seconds(lambda: inner_by_pictures(left, right))
-    fast, traced = seconds(lambda: inner_by_traces(left, right))
-    assert np.allclose(formed, traced, rtol=1e-3)
-    print(f"\n960 pictures, all inner products: {slow:.2f} s through pictures, {fast:.2f} s through traces")
-    benchmark.pedantic(inner_by_traces, (left, right), rounds=3)
+def test_pictures_out_of_factors(against):
+    """The reference multiplies one picture's factors entry by entry of their rank."""
+    left, right = factors(480)
+
+    def one_by_one():
+        return np.stack([sum(np.outer(w[:, k], h[k]) for k in range(4)) for w, h in zip(left, right, strict=True)])
+
+    found, expected = against("4 · factor products, 480 pictures", one_by_one, lambda: formed(left, right))
+    np.testing.assert_allclose(found, expected, rtol=1e-4)
 
 
-def test_factorisation_of_many_pictures(benchmark: Any) -> None:
+def test_inner_products_of_all_pairs(against):
+    left, right = factors(960)
+
+    def by_pictures():
+        flat = formed(left, right).reshape(len(left), -1)
+        return flat @ flat.T
+
+    traced, plain = against("4 · all inner products, 960 pictures", by_pictures, lambda: inner_by_traces(left, right))
+    assert np.allclose(plain, traced, rtol=1e-3)
+
+
+def test_factorisation_of_many_pictures(against):
     shown = np.random.default_rng(0).uniform(0, 255, (60, 128, 128)).astype(np.float32)
 
-    def one_by_one() -> list[float]:
+    def one_by_one():
         models = [NMF(4, init="random", solver="mu", max_iter=100, tol=0, random_state=0) for _ in shown]
         return [np.linalg.norm(p - m.fit_transform(p) @ m.components_) for p, m in zip(shown, models, strict=True)]
 
-    slow, reference = seconds(one_by_one)
-    fast, (left, right) = seconds(lambda: factorise(shown, 4, 100, 0))
+    (left, right), reference = against("4 · 60 factorisations", one_by_one, lambda: factorise(shown, 4, 100, 0))
     errors = [np.linalg.norm(p - w @ h) for p, w, h in zip(shown, left, right, strict=True)]
     assert np.mean(errors) < 1.02 * np.mean(reference)
-    print(f"\n60 factorisations: {slow:.2f} s one by one, {fast:.2f} s together ({slow / fast:.0f} times as fast)")
-    benchmark.pedantic(factorise, (shown, 4, 100, 0), rounds=3)
 
 
-@pytest.mark.parametrize("count", [960, 1920, 3840])
-def test_clustering_without_the_network(benchmark: Any, count: int) -> None:
+def test_cost_of_factor_products(growth):
+    def prepare(size):
+        left, right = factors(size)
+        return lambda: formed(left, right)
+
+    growth("4 · factor products, pictures", prepare, 240)
+
+
+def test_cost_of_clustering(growth):
     """From vectors to clusters, at a quarter, half and the whole of the competition's size."""
-    random = np.random.default_rng(0)
-    truth = np.arange(count) % 32
-    vectors = unit((random.normal(size=(32, 1280))[truth] + 3 * random.normal(size=(count, 1280))).astype(np.float32))
 
-    def work() -> np.ndarray:
-        labels = graph.spectral(graph.reciprocal(whitened(vectors, 96), 20), 32, seed=0)
-        return sharpened(vectors, labels, 6, seed=0)[0]
+    def prepare(size):
+        random = np.random.default_rng(0)
+        truth = np.arange(size) % 32
+        centres, noise = random.normal(size=(32, 1280)), random.normal(size=(size, 1280))
+        vectors = unit((centres[truth] + 3 * noise).astype(np.float32))
 
-    labels = benchmark.pedantic(work, rounds=1)
-    assert len(np.unique(labels)) == 32
+        def work():
+            labels = graph.spectral(graph.reciprocal(whitened(vectors, 96), 20), 32, seed=0)
+            labels = sharpened(vectors, labels, 6, seed=0)[0]
+            assert len(np.unique(labels)) == 32
+
+        return work
+
+    growth("4 · clustering, pictures", prepare, 960, rounds=2)

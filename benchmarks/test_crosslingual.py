@@ -1,10 +1,8 @@
-"""IBM model 1 in three sums a round, against the algorithm word by word. Printed, never gating on seconds."""
+"""Task 8, word alignment: IBM model 1 in three sums a round, against the algorithm word by word."""
 
 from __future__ import annotations
 
-import time
 from collections import defaultdict
-from typing import Any
 
 import numpy as np
 import pytest
@@ -38,14 +36,15 @@ def word_by_word(pairs: Pairs, rounds: int) -> dict[tuple[str, str], float]:
     return t
 
 
-def test_ibm_model_1(benchmark: Any) -> None:
+def test_ibm_model_1(against):
     pairs = some_pairs(2000)
-    start = time.perf_counter()
-    slow = word_by_word(pairs, 10)
-    middle = time.perf_counter()
-    fast = ibm_model_1(pairs)
-    end = time.perf_counter()
+    fast, slow = against("8 · IBM model 1, 2,000 pairs", lambda: word_by_word(pairs, 10), lambda: ibm_model_1(pairs))
     assert fast.probability("s7", "t7") == pytest.approx(slow["s7", "t7"], abs=1e-9)
-    print(f"\n2,000 pairs, ten rounds: {middle - start:.2f} s word by word, {end - middle:.2f} s in sums")
-    print(f"ratio {(middle - start) / (end - middle):.0f}x")
-    benchmark.pedantic(ibm_model_1, (some_pairs(10_000),), rounds=3)
+
+
+def test_cost_of_ibm_model_1(growth):
+    def prepare(size):
+        pairs = some_pairs(size)
+        return lambda: ibm_model_1(pairs)
+
+    growth("8 · IBM model 1, sentence pairs", prepare, 2500)

@@ -1,12 +1,9 @@
-"""Task 5: finding the sub-tokens of all broken rows, against the published nested scan, in one run.
+"""Task 5, token repair: the sub-tokens of all broken rows, against the published nested scan.
 
-`pytest benchmarks/test_embeddings.py -s` prints the ratio. Both get the whole of the task: 12,208 lost tokens of the
-30,522 of BERT's vocabulary, and both must find the same.
+Both get the whole of the task: 12,208 lost tokens of the 30,522 of BERT's vocabulary, and both must find the same.
 """
 
 from __future__ import annotations
-
-import time
 
 import numpy as np
 import pytest
@@ -15,37 +12,48 @@ from neoai_utils import offline
 from neoai_utils.embeddings import substrings
 from neoai_utils.errors import AssetError
 
+Game = tuple[list[str], dict[str, int]]
+
 
 @pytest.fixture(scope="module")
-def game():
+def words() -> list[str]:
     try:
         path = offline.fetch("minilm-l6") / "vocab.txt"
     except AssetError as error:
         pytest.skip(str(error))
-    words = path.read_text(encoding="utf-8").splitlines()
-    lost = set(np.random.default_rng(0).choice(len(words), 12_208, replace=False).tolist())
+    return path.read_text(encoding="utf-8").splitlines()
+
+
+def game(words: list[str]) -> Game:
+    """Two tokens in five are lost."""
+    lost = set(np.random.default_rng(0).choice(len(words), 4 * len(words) // 10, replace=False).tolist())
     return [words[i] for i in sorted(lost)], {w: i for i, w in enumerate(words) if i not in lost}
 
 
-def test_subtokens_against_the_nested_scan(benchmark, game):
-    lost, known = game
+def nested_scan(lost: list[str], known: dict[str, int]) -> list[list[int]]:
+    """Every lost token against every known one, written afresh from the published description."""
+    found = []
+    for word in lost:
+        inside = []
+        for token, i in known.items():
+            if token in word:
+                inside.append(i)
+        found.append(sorted(inside))
+    return found
 
-    def published():
-        """A scan written afresh from the published description: every lost token against every known one."""
-        found = []
-        for word in lost:
-            inside = []
-            for token, i in known.items():
-                if token in word:
-                    inside.append(i)
-            found.append(sorted(inside))
-        return found
 
-    quick = benchmark.pedantic(substrings.subtokens, args=game, rounds=3, warmup_rounds=1)
-    start = time.perf_counter()
-    slow = published()
-    seconds = time.perf_counter() - start
+def test_subtokens_against_the_nested_scan(against, words):
+    given = game(words)
+    quick, slow = against("5 · token repair, 12,208 lost tokens", lambda: nested_scan(*given),
+                          lambda: substrings.subtokens(*given))  # fmt: skip
     assert quick == slow
-    mine = benchmark.stats.stats.median if benchmark.stats else float("nan")
-    benchmark.extra_info["ratio"] = seconds / mine
-    print(f"\nnested scan {seconds:.1f} s, lookup {mine:.2f} s: {seconds / mine:.0f} times faster")
+
+
+def test_cost_of_subtokens(growth, words):
+    mixed = np.random.default_rng(1).permutation(words).tolist()
+
+    def prepare(size):
+        given = game(mixed[:size])
+        return lambda: substrings.subtokens(*given)
+
+    growth("5 · token repair, words of the vocabulary", prepare, len(words) // 4)

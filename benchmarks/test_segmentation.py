@@ -1,13 +1,11 @@
-"""From features to masks: all cells in one matrix product against one `predict_proba` call per cell.
+"""Task 7, mask prediction: all cells in one matrix product against one `predict_proba` call per cell.
 
 The features are the same and not part of the time. The reference is the published solution's inner loop, written
-afresh; both sides must give the same masks, up to a pixel where rounding decides. Printed, never gating on seconds.
+afresh; both sides must give the same masks, up to a pixel where rounding decides.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -23,9 +21,13 @@ from neoai_utils.segmentation import patch_probe, ridge_probe
 PICTURES, GRID, WIDTH, SIZE = 10, 14, 384, (375, 500)
 
 
+def some_features(count: int) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=(count, GRID, GRID, WIDTH)).astype(np.float32)
+
+
 @pytest.fixture(scope="module")
 def features() -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(PICTURES, GRID, GRID, WIDTH)).astype(np.float32)
+    return some_features(PICTURES)
 
 
 @pytest.fixture(scope="module")
@@ -54,34 +56,19 @@ def cell_by_cell(regression: Any, features: np.ndarray) -> list[np.ndarray]:
     return masks
 
 
-def seconds(work: Callable[[], Any], times: int) -> float:
-    best = float("inf")
-    for _ in range(times):
-        start = time.perf_counter()
-        work()
-        best = min(best, time.perf_counter() - start)
-    return best
+def all_at_once(probe: patch_probe.PublishedProbe, features: np.ndarray) -> list[np.ndarray]:
+    return patch_probe.published_masks(probe.predict(features), [SIZE] * len(features))
 
 
-def test_masks_from_features(benchmark: Any, probe: patch_probe.PublishedProbe, features: np.ndarray) -> None:
-    def ours() -> list[np.ndarray]:
-        return patch_probe.published_masks(probe.predict(features), [SIZE] * PICTURES)
-
-    found = benchmark(ours)
-    slow = cell_by_cell(probe.regression, features)
+def test_masks_from_features(against, probe, features):
+    found, slow = against(f"7 · mask prediction, {PICTURES} pictures", lambda: cell_by_cell(probe.regression, features),
+                          lambda: all_at_once(probe, features))  # fmt: skip
     assert all(np.mean(a != b) < 1e-3 for a, b in zip(found, slow, strict=True))  # rounding may move a pixel
-    reference = seconds(lambda: cell_by_cell(probe.regression, features), 2)
-    ratio = reference / seconds(ours, 5)
-    benchmark.extra_info["times as fast as cell by cell"] = round(ratio, 1)
-    print(f"\nmasks from features: {ratio:.0f} times as fast as cell by cell, the same masks")
 
 
-def test_leaving_one_picture_out(benchmark: Any, features: np.ndarray, masks: list[np.ndarray]) -> None:
+def test_leaving_one_picture_out(against, features, masks):
     """Sums of one picture taken out of the total against scikit-learn's ridge on the cells of all others."""
     labels = patch_probe.soft_labels(masks, GRID).reshape(PICTURES, -1)
-
-    def ours() -> np.ndarray:
-        return ridge_probe.left_out(features, masks, (1.0,))[1.0]
 
     def one_by_one() -> np.ndarray:
         maps = []
@@ -91,8 +78,14 @@ def test_leaving_one_picture_out(benchmark: Any, features: np.ndarray, masks: li
             maps.append(plain.predict(features[left].reshape(-1, WIDTH)).reshape(GRID, GRID))
         return np.stack(maps)
 
-    found = benchmark.pedantic(ours, rounds=2)
-    np.testing.assert_allclose(found, one_by_one(), atol=1e-3)
-    ratio = seconds(one_by_one, 2) / seconds(ours, 3)
-    benchmark.extra_info["times as fast as fold by fold"] = round(ratio, 1)
-    print(f"\nleaving one picture out: {ratio:.1f} times as fast as fold by fold, the same maps")
+    found, expected = against(f"7 · leaving one of {PICTURES} pictures out", one_by_one,
+                              lambda: ridge_probe.left_out(features, masks, (1.0,))[1.0])  # fmt: skip
+    np.testing.assert_allclose(found, expected, atol=1e-3)
+
+
+def test_cost_of_masks(growth, probe):
+    def prepare(size):
+        features = some_features(size)
+        return lambda: all_at_once(probe, features)
+
+    growth("7 · mask prediction, pictures", prepare, 20)

@@ -1,4 +1,4 @@
-"""Reading many texts at once and pooling on the device, against one text at a time. Printed, never gating on seconds.
+"""Task 3, reading texts through the SAEs: many at once and pooled on the device, against one text at a time.
 
 The plain reference runs the whole model on one text, lets the SAE encode every position, and averages. The library
 reads padded batches, leaves the model after the last block it needs, and keeps one row a text.
@@ -6,7 +6,6 @@ reads padded batches, leaves the model after the last block it needs, and keeps 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -20,7 +19,6 @@ from transformers import Gemma2Config, Gemma2ForCausalLM, PreTrainedTokenizerFas
 from neoai_utils.steering.features import pooled
 from neoai_utils.steering.generation import Sampling, Writer, generate
 
-TEXTS = 512
 LAYER = 2
 
 
@@ -51,12 +49,6 @@ def texts(count: int, seed: int = 0) -> list[str]:
     return [" ".join(f"w{i}" for i in random.integers(4, 2000, random.integers(8, 40))) for _ in range(count)]
 
 
-def seconds(work: Callable[[], Any]) -> tuple[float, Any]:
-    start = time.perf_counter()
-    found = work()
-    return time.perf_counter() - start, found
-
-
 @torch.inference_mode()
 def one_at_a_time(writer: Writer, given: list[str], encode: Callable[[torch.Tensor], torch.Tensor]) -> np.ndarray:
     rows = []
@@ -67,33 +59,30 @@ def one_at_a_time(writer: Writer, given: list[str], encode: Callable[[torch.Tens
     return np.stack(rows)
 
 
-def test_reading_in_batches(writer: Writer, encode: Any, benchmark: Any) -> None:
-    given = texts(TEXTS)
-    pooled(writer, given[:32], {LAYER: encode})
-    slow, plain = seconds(lambda: one_at_a_time(writer, given, encode))
-    fast, found = seconds(lambda: pooled(writer, given, {LAYER: encode})[LAYER])
+def test_reading_in_batches(against, writer: Writer, encode: Any) -> None:
+    given = texts(512)
+    found, plain = against("3 · SAE features, 512 texts", lambda: one_at_a_time(writer, given, encode),
+                           lambda: pooled(writer, given, {LAYER: encode})[LAYER])  # fmt: skip
     assert np.allclose(found, plain, atol=1e-4)
-    print(f"\n{TEXTS / slow:.0f} texts/s one at a time, {TEXTS / fast:.0f} texts/s in batches: {slow / fast:.1f} times")
-    benchmark.pedantic(pooled, (writer, given, {LAYER: encode}), rounds=3)
+
+
+def test_writing_in_batches(against, writer: Writer) -> None:
+    prompts = texts(64, 1)
+    together, alone = against("3 · writing on, 64 prompts", lambda: generate(writer, prompts, Sampling(24, batch=1)),
+                              lambda: generate(writer, prompts, Sampling(24, batch=64)))  # fmt: skip
+    assert alone == together
 
 
 def test_memory_does_not_grow_with_the_texts(writer: Writer, encode: Any) -> None:
     """The largest piece that is ever encoded is a batch, however many texts there are."""
-    largest = {}
-    for count in (256, 1024):
-        sizes: list[int] = []
-        pooled(
-            writer, texts(count), {LAYER: lambda hidden, sizes=sizes: sizes.append(hidden.numel()) or encode(hidden)}
-        )
-        largest[count] = max(sizes)
-    print(f"\nlargest piece: {largest[256]:,} numbers for 256 texts, {largest[1024]:,} for 1,024")
-    assert largest[1024] <= 32 * 40 * 96
+    sizes: list[int] = []
+    pooled(writer, texts(1024), {LAYER: lambda hidden: sizes.append(hidden.numel()) or encode(hidden)})
+    assert max(sizes) <= 32 * 40 * 96
 
 
-def test_writing_in_batches(writer: Writer, benchmark: Any) -> None:
-    prompts = texts(64, 1)
-    slow, alone = seconds(lambda: generate(writer, prompts, Sampling(24, batch=1)))
-    fast, together = seconds(lambda: generate(writer, prompts, Sampling(24, batch=64)))
-    assert alone == together
-    print(f"\n64 prompts: {slow:.2f} s one at a time, {fast:.2f} s together: {slow / fast:.1f} times")
-    benchmark.pedantic(generate, (writer, prompts, Sampling(24, batch=64)), rounds=3)
+def test_cost_of_reading(growth, writer: Writer, encode: Any) -> None:
+    def prepare(size):
+        given = texts(size)
+        return lambda: pooled(writer, given, {LAYER: encode})
+
+    growth("3 · SAE features, texts", prepare, 256)

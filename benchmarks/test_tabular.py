@@ -1,8 +1,6 @@
-"""Locating rows in time and smoothing along it, each against a plain reference; ratios are printed, nothing gates."""
+"""Task 1, building features for LightGBM: locating rows in time and smoothing along it, each against its definition."""
 
 from __future__ import annotations
-
-import time
 
 import numpy as np
 import pandas as pd
@@ -12,16 +10,21 @@ from neoai_utils.tabular.clock import TimeMap, minutes_of
 from neoai_utils.tabular.smoothing import kernel_curve
 
 SENSORS = tuple(f"feat_{i}" for i in range(9))
+ROWS = 58_000
 
 
-@pytest.fixture(scope="module")
-def table() -> pd.DataFrame:
+def some_table(rows: int) -> pd.DataFrame:
     rng = np.random.default_rng(0)
-    minute = rng.integers(180, 2520, 58_000)
+    minute = rng.integers(180, 2520, rows)
     sensors = {name: 100 * i + minute / 7 + rng.normal(0, 1, len(minute)) for i, name in enumerate(SENSORS)}
     clock = {"day": minute // 1440 + 1, "hour": minute // 60 % 24, "minute": minute % 60}
     frame = pd.DataFrame(sensors | clock).astype("float64")
     return frame.mask(rng.random(frame.shape) < 0.1)
+
+
+@pytest.fixture(scope="module")
+def table() -> pd.DataFrame:
+    return some_table(ROWS)
 
 
 def row_by_row(time_map: TimeMap, table: pd.DataFrame, cap: float = 8.0) -> np.ndarray:
@@ -40,24 +43,30 @@ def row_by_row(time_map: TimeMap, table: pd.DataFrame, cap: float = 8.0) -> np.n
     return np.array(chances)
 
 
-def test_locate(benchmark, table: pd.DataFrame) -> None:
+def test_locate(against, table):
     time_map = TimeMap.fit(table, SENSORS)
-    where = benchmark.pedantic(time_map.locate, (table,), rounds=3)
-    some = table.head(500)
-    start = time.perf_counter()
-    reference = row_by_row(time_map, some)
-    slow = (time.perf_counter() - start) * len(table) / len(some)
+    where, reference = against("1 · rows located in time, 58,000", lambda: row_by_row(time_map, table.head(500)),
+                               lambda: time_map.locate(table), part=500 / ROWS)  # fmt: skip
     np.testing.assert_allclose(where[:500].toarray(), reference, atol=0.02)
-    print(f"\nlocate: {slow / benchmark.stats['median']:.0f} times as fast as row by row (from 500 rows)")
 
 
-def test_kernel_curve(benchmark, table: pd.DataFrame) -> None:
+def test_kernel_curve(against, table):
     minute, values = minutes_of(table) - 180, table["feat_1"].to_numpy()
-    curve = benchmark(kernel_curve, values, minute, 2340, 2.0)
-    known = np.isfinite(minute) & np.isfinite(values)
-    start = time.perf_counter()
-    weights = np.exp(-0.5 * ((minute[known] - np.arange(100)[:, None]) / 2.0) ** 2)
-    reference = weights @ values[known] / weights.sum(axis=1)
-    slow = (time.perf_counter() - start) * 2340 / 100
+
+    def by_definition():
+        known = np.isfinite(minute) & np.isfinite(values)
+        weights = np.exp(-0.5 * ((minute[known] - np.arange(100)[:, None]) / 2.0) ** 2)
+        return weights @ values[known] / weights.sum(axis=1)
+
+    curve, reference = against("1 · kernel curve, 58,000 rows", by_definition,
+                               lambda: kernel_curve(values, minute, 2340, 2.0), part=100 / 2340)  # fmt: skip
     np.testing.assert_allclose(curve[:100], reference, rtol=1e-3)
-    print(f"\nkernel curve: {slow / benchmark.stats['median']:.0f} times as fast as its definition (from 100 minutes)")
+
+
+def test_cost_of_locating(growth):
+    def prepare(size):
+        table = some_table(size)
+        time_map = TimeMap.fit(table, SENSORS)
+        return lambda: time_map.locate(table)
+
+    growth("1 · rows located in time", prepare, ROWS)

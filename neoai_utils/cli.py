@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import sys
 from collections import deque
+from collections.abc import Iterator
+from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -40,15 +42,24 @@ def run(
         bool,
         typer.Option("--store", help="Put the executed notebooks back into notebooks/, and the scores into README.md."),
     ] = False,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs", "-j", min=1, help="Notebooks at a time. Left out: two on a CPU, one to store or on a GPU."
+        ),
+    ] = None,
 ) -> None:
     """Play notebooks, one line each, then show the table of scores."""
     given = dict(_parse(text) for text in parameter or [])
-    chosen = [competitions.find(task).task for task in tasks] if tasks else headless.available()
+    named = [competitions.find(task).task for task in tasks] if tasks else headless.available()
+    chosen = list(dict.fromkeys(named))
     if not chosen:
         raise DataError("no notebooks here: run this in the folder that holds notebooks/.")
     for task in chosen:
         headless.find_notebook(task)  # a missing one is told before the first is played
-    plays = [_play_one(task, outputs, given) for task in chosen]
+    if jobs is None:
+        jobs = 1 if store or len(chosen) == 1 else headless.default_jobs()
+    plays = sorted(_played(chosen, outputs, given, jobs), key=lambda done: chosen.index(done.task))
     if any(p.results for p in plays):
         screen.print(_table(plays))
     screen.print(f"outputs lie in {outputs}/")
@@ -196,15 +207,16 @@ def _parse(text: str) -> tuple[str, object]:
         return name, value
 
 
-def _play_one(task: str, outputs: Path, parameters: dict[str, object]) -> Play:
-    title = competitions.find(task).title
-    if screen.is_terminal:
-        with screen.status(f"{task}  {title} …"):
-            done = headless.play(task, outputs, parameters)
-    else:
-        done = headless.play(task, outputs, parameters)
-    screen.print(_line(done, title), soft_wrap=True, markup=False)
-    return done
+def _played(tasks: list[str], outputs: Path, parameters: dict[str, object], jobs: int) -> Iterator[Play]:
+    """Play tasks and print a line for each as it ends; a terminal shows how many are still to come."""
+    left = len(tasks)
+    with screen.status(f"{left} to play …") if screen.is_terminal else nullcontext() as status:
+        for done in headless.play_all(tasks, outputs, parameters, jobs):
+            screen.print(_line(done, competitions.find(done.task).title), soft_wrap=True, markup=False)
+            left -= 1
+            if status is not None:
+                status.update(f"{left} to play …")
+            yield done
 
 
 def _line(done: Play, title: str) -> str:

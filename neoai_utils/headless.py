@@ -10,7 +10,8 @@ import json
 import os
 import re
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ from neoai_utils import competitions, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError
 from neoai_utils.scores import recovered
 
-__all__ = ["Play", "available", "draw_overview", "find_notebook", "play", "scores_markdown", "store", "update_section"]
+__all__ = [
+    "Play", "available", "default_jobs", "draw_overview", "find_notebook", "play", "play_all", "scores_markdown",
+    "shared_cores", "store", "update_section",
+]  # fmt: skip
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
 _RESULTS = "results.json"
@@ -97,6 +101,57 @@ def play(task: str | int, outputs: Path = Path("outputs"), parameters: Mapping[s
         results = json.loads((folder / _RESULTS).read_text(encoding="utf-8"))
         return Play(notebook.stem, folder, watch.seconds, results)
     return Play(notebook.stem, folder, watch.seconds, None, error)
+
+
+def play_all(tasks: Sequence[str], outputs: Path, parameters: Mapping[str, object], jobs: int = 1) -> Iterator[Play]:
+    """Play several tasks and give each as it ends.
+
+    Args:
+        tasks: their names.
+        outputs: as for `play`.
+        parameters: as for `play`.
+        jobs: notebooks at a time, which share the cores. Above 1, those that took longest when they were stored begin,
+            so that no long one is left alone at the end.
+    """
+    from joblib import Parallel, delayed
+
+    order = sorted(tasks, key=_stored_minutes, reverse=True) if jobs > 1 else tasks
+    with shared_cores(jobs):
+        # threads: each notebook has a process of its own, the kernel, and a thread only waits for it
+        parallel = Parallel(jobs, prefer="threads", return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
+        yield from parallel(delayed(play)(task, outputs, parameters) for task in order)
+
+
+def default_jobs() -> int:
+    """Return how many notebooks to play at once: two, if there are cores for them and no GPU that they would share.
+
+    One small network keeps two cores less busy than two notebooks do with a core each.
+    """
+    from joblib import cpu_count
+
+    alone = cpu_count() < 2 or runtime.pick_device(quiet=True).type != "cpu"
+    return 1 if alone else 2
+
+
+@contextmanager
+def shared_cores(jobs: int) -> Iterator[None]:
+    """Give the kernels that start meanwhile their part of the cores, unless the user has chosen a number of threads."""
+    from joblib import cpu_count
+
+    if jobs == 1 or "OMP_NUM_THREADS" in os.environ:
+        yield
+        return
+    os.environ["OMP_NUM_THREADS"] = str(max(1, cpu_count() // jobs))
+    try:
+        yield
+    finally:
+        del os.environ["OMP_NUM_THREADS"]
+
+
+def _stored_minutes(task: str) -> int:
+    """Return the minutes that a notebook's cost line tells; 0 if it has none."""
+    found = re.search(r"⏱ about (\d+) min", find_notebook(task).read_text(encoding="utf-8"))
+    return int(found[1]) if found else 0
 
 
 def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> str | None:

@@ -12,7 +12,6 @@ import ast
 import hashlib
 import itertools
 import json
-import os
 import socket
 import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -194,7 +193,7 @@ def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
 
     if scheduler is None:
         jobs = jobs or 1
-        with _shared_cores(jobs), parallel_config("threading", n_jobs=jobs):
+        with headless.shared_cores(jobs), parallel_config("threading", n_jobs=jobs):
             yield
     else:
         try:
@@ -205,21 +204,6 @@ def _backend(jobs: int | None, scheduler: str | None) -> Iterator[None]:
                 f"the Dask scheduler at {scheduler} was lost. What had finished is kept: start the cluster again, "
                 "then give the same command."
             ) from error
-
-
-@contextmanager
-def _shared_cores(jobs: int) -> Iterator[None]:
-    """Give the kernels that start meanwhile their part of the cores, unless the user has chosen a number of threads."""
-    from joblib import cpu_count
-
-    if jobs == 1 or "OMP_NUM_THREADS" in os.environ:
-        yield
-        return
-    os.environ["OMP_NUM_THREADS"] = str(max(1, cpu_count() // jobs))
-    try:
-        yield
-    finally:
-        del os.environ["OMP_NUM_THREADS"]
 
 
 def _cluster(client: Any) -> Any:

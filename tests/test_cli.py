@@ -33,6 +33,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list:
     monkeypatch.setattr(headless, "play", play)
     monkeypatch.setattr(headless, "available", lambda: ["task5", "task7"])
     monkeypatch.setattr(headless, "find_notebook", lambda task: Path(f"{task}.ipynb"))
+    monkeypatch.setattr(headless, "_stored_minutes", {"task5": 1, "task7": 9}.get)
     return calls
 
 
@@ -52,8 +53,27 @@ def test_one_failure_does_not_stop_the_rest(monkeypatch, capsys, played) -> None
 
 
 def test_without_a_number_all_are_played(monkeypatch, played) -> None:
-    run(monkeypatch, "run")
+    run(monkeypatch, "run", "-j", "1")
     assert [task for task, *_ in played] == ["task5", "task7"]
+
+
+def test_the_longest_begins_where_several_are_played_at_once(monkeypatch, capsys, played) -> None:
+    run(monkeypatch, "run", "-j", "2")
+    assert [task for task, *_ in played] == ["task7", "task5"]
+    table = capsys.readouterr().out.split("recovered =")[1]
+    assert table.index("task5") < table.index("task7"), "the table keeps the tasks' order"
+
+
+@pytest.mark.parametrize(("words", "jobs"), [((), 2), (("--store",), 1), (("5",), 1), (("5", "7", "5"), 2)])
+def test_two_are_played_at_once_but_one_is_stored_alone(monkeypatch, played, words, jobs) -> None:
+    monkeypatch.setattr(headless, "default_jobs", lambda: 2)
+    asked = []
+    play_all = headless.play_all
+    monkeypatch.setattr(headless, "play_all", lambda *given: asked.append(given[-1]) or play_all(*given))
+    monkeypatch.setattr(cli, "_store", lambda plays: None)
+    run(monkeypatch, "run", *words)
+    assert asked == [jobs]
+    assert sorted({task for task, *_ in played}) == [task for task, *_ in sorted(played)], "none is played twice"
 
 
 def test_parameters_are_written_as_for_papermill(monkeypatch, played) -> None:

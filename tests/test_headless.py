@@ -106,6 +106,22 @@ def test_three_floods_at_once_pass(shelf: Path, tmp_path: Path) -> None:
     assert [d.error for d in done] == [None] * 3
 
 
+def test_two_notebooks_at_once_meet(shelf: Path, tmp_path: Path) -> None:
+    """Each waits until the other has begun, which one after the other could never do."""
+    meet = """import pathlib, time
+here, end = pathlib.Path(out_dir), time.monotonic() + 60
+(here / "begun").touch()
+while not all((here.parent / task / "begun").exists() for task in ("task5", "task7")):
+    assert time.monotonic() < end, "the other has not begun"
+    time.sleep(0.05)
+"""
+    write = WRITE.replace("outputs/task5", "absent")
+    for task in ("task5", "task7"):
+        nbformat.write(book(meet, write), shelf / f"{task}.ipynb")
+    done = list(headless.play_all(["task5", "task7"], tmp_path / "elsewhere", {}, jobs=2))
+    assert {d.task: d.error for d in done} == {"task5": None, "task7": None}
+
+
 def test_missing_and_unknown_notebooks(shelf: Path) -> None:
     with pytest.raises(DataError, match="task5.ipynb does not exist; notebooks found: none"):
         play("task5")

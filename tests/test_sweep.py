@@ -190,12 +190,12 @@ def test_values_have_the_declared_types(shelf) -> None:
 
 def test_kernels_at_once_share_the_cores_and_the_users_choice_stands(monkeypatch) -> None:
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    with sweep._shared_cores(1000):
+    with headless.shared_cores(1000):
         assert os.environ["OMP_NUM_THREADS"] == "1"
-    with sweep._shared_cores(1):
+    with headless.shared_cores(1):
         assert "OMP_NUM_THREADS" not in os.environ
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
-    with sweep._shared_cores(1000):
+    with headless.shared_cores(1000):
         assert os.environ["OMP_NUM_THREADS"] == "3"
 
 

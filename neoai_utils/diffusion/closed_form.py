@@ -56,7 +56,11 @@ def solve(weight: Tensor, source: Tensor, target: Tensor, keep: Tensor, strength
     Raises:
         ParameterError: shapes do not fit, or `strength` is not above 0.
     """
-    width = weight.shape[1]
+    return _solved(weight, *_sums(weight.shape[1], source, target, keep, strength))
+
+
+def _sums(width: int, source: Tensor, target: Tensor, keep: Tensor, strength: float) -> tuple[Tensor, Tensor]:
+    """Return the two (in, in) sums of outer products, which all layers have in common, in double precision."""
     if source.shape != target.shape or source.shape[1:] != (width,) or keep.shape[1:] != (width,):
         raise ParameterError(
             f"source {tuple(source.shape)}, target {tuple(target.shape)} and keep {tuple(keep.shape)} must be rows of "
@@ -65,11 +69,13 @@ def solve(weight: Tensor, source: Tensor, target: Tensor, keep: Tensor, strength
     if not strength > 0:
         raise ParameterError(f"strength must be above 0, got {strength}: the system would be singular.")
     # double precision: states of one prompt are nearly alike, and the system is badly conditioned
-    old, c, goal, k = (tensor.double() for tensor in (weight, source, target, keep))
-    kept = k.T @ k + strength * torch.eye(width, dtype=old.dtype, device=old.device)
-    left = kept + c.T @ c
-    right = old @ (kept + goal.T @ c)
-    solved: Tensor = torch.linalg.solve(left, right.T)
+    c, goal, k = (tensor.double() for tensor in (source, target, keep))
+    kept = k.T @ k + strength * torch.eye(width, dtype=k.dtype, device=k.device)
+    return kept + c.T @ c, kept + goal.T @ c
+
+
+def _solved(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
+    solved: Tensor = torch.linalg.solve(left, (weight.double() @ right).T)
     return solved.T.to(weight.dtype)
 
 
@@ -86,11 +92,14 @@ def edit(
         keep: (m, width).
         strength: see `solve`.
     """
+    layers = cross_attention(unet)
+    first = next(iter(layers.values())).weight
+    source, target, keep = (tensor.to(first.device) for tensor in (source, target, keep))
+    sums = _sums(first.shape[1], source, target, keep, strength)
     old = {}
-    for name, layer in cross_attention(unet).items():
-        device = layer.weight.device
+    for name, layer in layers.items():
         old[name] = layer.weight.detach().clone()
-        layer.weight.copy_(solve(old[name], source.to(device), target.to(device), keep.to(device), strength))
+        layer.weight.copy_(_solved(old[name], *sums))
     return old
 
 
