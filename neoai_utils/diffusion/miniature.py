@@ -2,7 +2,7 @@
 
 What is as in the original: `prompts.json`, the submission, the metric with its judge and texts, prompts of three kinds
 of which most horse prompts do not say "horse", near traps among the neutral ones, and a `StableDiffusionPipeline` of
-the original's classes (`model/`). What differs: pictures of 32 x 32 pixels, a network of 3.5 million weights that knows
+the original's classes (`model/`). What differs: pictures of 64 x 64 pixels, a network of 3.5 million weights that knows
 38 animals and things, 90 prompts out of a small language of styles, names, descriptions and grounds, and a judge that
 learnt from the same emoji. `settings.json` is the miniature's own file.
 """
