@@ -200,8 +200,8 @@ def verify_manifest(folder: Path) -> None:
         DataError: the manifest is missing or unreadable, or a file is missing, extra or changed.
     """
     try:
-        expected = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        expected = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{folder} has no readable {MANIFEST}: {error}") from error
     found = {p.relative_to(folder).as_posix() for p in _files_below(folder)}
     for name in sorted(set(expected) ^ found):

@@ -120,12 +120,15 @@ class Workspace:
             NeoaiError: the output folder cannot be written; no half file is left.
         """
         grades = self.grade(frame) or {}
-        path = self.out_dir / "submission.csv"
+        path, told = self.out_dir / "submission.csv", self.out_dir / "results.json"
         with storage.atomic_path(path) as temporary:
             frame.to_csv(temporary, index=False, lineterminator="\n")
+            told.unlink(
+                missing_ok=True
+            )  # a kill between the two files must not leave old results beside a new submission
         ours = self._record_ours(grades)
         results = self._results(storage.sha256_of(path))
-        with storage.atomic_path(self.out_dir / "results.json") as temporary:
+        with storage.atomic_path(told) as temporary:
             temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         print(f"submission.csv: {len(frame)} rows; " + self._verdict(grades, results))
         return ours
@@ -244,9 +247,10 @@ def miniature_folder(task: str, seed: int = 0) -> Path:
     """
     if seed < 0:
         raise ParameterError(f"the miniature's seed must be 0 or more, got {seed}.")
-    recipe = cast(_Miniature, _room(competitions.find(task), "miniature")).Recipe(seed=seed)
+    competition = competitions.find(task)
+    recipe = cast(_Miniature, _room(competition, "miniature")).Recipe(seed=seed)
     text = json.dumps(asdict(recipe), sort_keys=True)
-    return storage.cache_dir() / "miniatures" / f"{task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return storage.cache_dir() / "miniatures" / f"{competition.task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def build_miniature(task: str, seed: int = 0) -> Path:
