@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neoai_utils import competitions, headless, workspace
+from neoai_utils import competitions, headless, storage, workspace
 from neoai_utils import sweep as sweeps
 from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.headless import Play, number, share
@@ -251,7 +251,9 @@ def _store(plays: list[Play]) -> None:
     readme = Path("README.md")
     if [p.task for p in plays] == headless.available() and readme.is_file():
         text = readme.read_text(encoding="utf-8")
-        readme.write_text(headless.update_section(text, "scores", headless.scores_markdown(plays)), encoding="utf-8")
+        with storage.atomic_path(readme) as temporary:
+            content = headless.update_section(text, "scores", headless.scores_markdown(plays))
+            temporary.write_text(content, encoding="utf-8")
         headless.draw_overview(plays, Path(".github/overview.png"))
         screen.print("updated the score table and the picture of README.md")
 

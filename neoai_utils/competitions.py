@@ -98,8 +98,9 @@ def find(task: str | int) -> Competition:
     Raises:
         UnknownTaskError: there is no such task; the message suggests the closest one.
     """
-    name = str(task).strip().lower()
-    name = f"task{name}" if name.isdigit() else name
+    word = str(task).strip().lower()
+    name = f"task{word}" if word.isdigit() else word
     if name not in COMPETITIONS:
-        raise UnknownTaskError(f"unknown task {task!r}{did_you_mean(name, COMPETITIONS)}")
+        hint = f"; tasks are 1 to {len(COMPETITIONS)}" if word.isdigit() else did_you_mean(name, COMPETITIONS)
+        raise UnknownTaskError(f"unknown task {task!r}{hint}")
     return COMPETITIONS[name]

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from neoai_utils import competitions, runtime, storage
-from neoai_utils.errors import DataError, NeoaiError
+from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.scores import recovered
 
 __all__ = [
@@ -74,33 +74,56 @@ def find_notebook(task: str | int) -> Path:
     name = competitions.find(task).task
     path = _notebooks_dir() / f"{name}.ipynb"
     if not path.is_file():
-        raise DataError(f"{path} does not exist; notebooks found: {', '.join(available()) or 'none'}.")
+        raise DataError(
+            f"{path} does not exist; notebooks found: {', '.join(available()) or 'none'}. "
+            "Run this in the folder that holds notebooks/."
+        )
     return path
 
 
 def play(task: str | int, outputs: Path = Path("outputs"), parameters: Mapping[str, object] | None = None) -> Play:
     """Execute a task's notebook into `outputs/<task>/` and return what came of it.
 
-    A failing notebook does not raise; its error is in the result, and the executed notebook shows the cell.
+    A failing notebook does not raise; its error is in the result, and the executed notebook shows the cell. Of several
+    processes that play into one folder, one plays at a time.
 
     Raises:
         UnknownTaskError: there is no such task.
         DataError: its notebook is not here.
+        ParameterError: `out_dir` is among the parameters.
         NeoaiError: the output folder cannot be written.
     """
     notebook = find_notebook(task)
     folder = storage.make_folder(outputs / notebook.stem)
-    for stale in (_RESULTS, "submission.csv"):
-        (folder / stale).unlink(missing_ok=True)
     given = dict(parameters or {})
+    if "out_dir" in given:
+        raise ParameterError("out_dir is chosen by the output folder; give that (--outputs) in place of out_dir.")
     if outputs.resolve() != Path("outputs").resolve():  # the notebook's own default is ./outputs/<task>
-        given.setdefault("out_dir", str(folder.resolve()))
-    with runtime.stopwatch() as watch:
-        error = execute(notebook, folder / notebook.name, given)
-    if error is None and "out_dir" not in (parameters or {}):
-        results = json.loads((folder / _RESULTS).read_text(encoding="utf-8"))
-        return Play(notebook.stem, folder, watch.seconds, results)
-    return Play(notebook.stem, folder, watch.seconds, None, error)
+        given["out_dir"] = str(folder.resolve())
+    with storage.alone(folder / ".lock"):
+        _sweep(folder, notebook)
+        with runtime.stopwatch() as watch:
+            error = execute(notebook, folder / notebook.name, given)
+        results = None if error else _results(folder)
+    if results is None and error is None:
+        error = f"the notebook wrote no readable {_RESULTS}"
+    return Play(notebook.stem, folder, watch.seconds, results, error)
+
+
+def _sweep(folder: Path, notebook: Path) -> None:
+    """Remove what an earlier run, perhaps a killed one, has left, so that nothing old passes for new."""
+    names = (_RESULTS, "submission.csv", notebook.name)
+    halves = [half for name in names for half in folder.glob(f".{name}.*.part")]
+    for stale in (*(folder / name for name in names), *halves):
+        stale.unlink(missing_ok=True)
+
+
+def _results(folder: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads((folder / _RESULTS).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found
 
 
 def play_all(tasks: Sequence[str], outputs: Path, parameters: Mapping[str, object], jobs: int = 1) -> Iterator[Play]:
@@ -159,7 +182,9 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
     import logging
 
     import papermill
+    from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
+    from nbformat.reader import NotJSONError
     from papermill.exceptions import PapermillExecutionError
 
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else the kernel warns about its debugger
@@ -177,6 +202,13 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
         error = f"cell {problem.exec_count}: {problem.ename}: {problem.evalue}"
     except DeadKernelError:
         error = "the kernel died, most often for want of memory"
+    except NotJSONError:
+        error = f"{notebook} is no notebook: its text is not JSON. Copy it again"
+    except NoSuchKernel:
+        error = "there is no Jupyter kernel python3; pip install ipykernel"
+    except OSError as problem:
+        error = f"cannot write {target}: {problem.strerror or problem}; free some space or choose another folder"
+        temporary.unlink(missing_ok=True)
     if temporary.exists():
         temporary.replace(target)
     return error

@@ -22,6 +22,7 @@ from neoai_utils.errors import DataError, NeoaiError
 
 __all__ = [
     "MANIFEST",
+    "alone",
     "atomic_folder",
     "atomic_path",
     "cache_dir",
@@ -33,12 +34,13 @@ __all__ = [
 ]
 
 MANIFEST = "checksums.json"
+_LITTLE = 2**16  # free bytes below which a disk counts as full
 
 
 def cache_dir() -> Path:
     """Return the folder for things that can be made again: `$NEOAI_CACHE`, else the user's cache folder.
 
-    Without a home folder (some containers) a folder in the system's temporary directory serves.
+    Without a home folder (some containers, the user `nobody`) a folder in the system's temporary directory serves.
     """
     chosen = os.environ.get("NEOAI_CACHE")
     if chosen:
@@ -46,7 +48,7 @@ def cache_dir() -> Path:
     import platformdirs
 
     folder = Path(platformdirs.user_cache_dir("neoai", appauthor=False))
-    if folder.is_absolute() and "~" not in folder.parts:
+    if folder.is_absolute() and "~" not in folder.parts and ("XDG_CACHE_HOME" in os.environ or Path.home().is_dir()):
         return folder
     return Path(tempfile.gettempdir()) / "neoai-cache"
 
@@ -64,6 +66,29 @@ def make_folder(folder: Path) -> Path:
 
 
 @contextmanager
+def alone(lock: Path) -> Iterator[None]:
+    """Hold a lock file while the block runs; others wait. The system frees it even when the process is killed.
+
+    Raises:
+        NeoaiError: the folder cannot be written.
+    """
+    from filelock import FileLock
+
+    held = FileLock(make_folder(lock.parent) / lock.name)
+    try:
+        held.acquire()
+    except OSError as error:
+        raise NeoaiError(
+            f"cannot write in {lock.parent}: {error.strerror or error}. "
+            "Choose a writable folder (--outputs or out_dir for outputs, NEOAI_CACHE for the cache)."
+        ) from error
+    try:
+        yield
+    finally:
+        held.release()
+
+
+@contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
     """Give a temporary path to write to; rename it to `target` on success, remove it on failure.
 
@@ -78,11 +103,9 @@ def atomic_path(target: Path) -> Iterator[Path]:
         with temporary.open("rb") as written:
             os.fsync(written.fileno())
         temporary.replace(target)
-    except OSError as error:
-        raise NeoaiError(
-            f"cannot write {target}: {error.strerror or error}. Nothing was changed; "
-            "free some space or choose another output folder."
-        ) from error
+    except Exception as error:
+        _explain(error, target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)
 
@@ -110,10 +133,27 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         except OSError:
             if not target.is_dir():
                 raise
-    except OSError as error:
-        raise NeoaiError(f"cannot write {target}: {error.strerror or error}. Nothing was changed.") from error
+    except Exception as error:
+        _explain(error, target)
+        raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _explain(error: Exception, target: Path) -> None:
+    """Raise `NeoaiError` if writing failed for the disk's sake.
+
+    torch and safetensors raise errors of their own where a file cannot grow, so then the disk itself is asked.
+    """
+    if isinstance(error, NeoaiError):
+        return
+    full = shutil.disk_usage(target.parent).free < _LITTLE
+    if isinstance(error, OSError) or full:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise NeoaiError(
+            f"cannot write {target}: {reason}{' (the disk is full)' if full else ''}. Nothing was changed; "
+            "free some space or choose another output folder (NEOAI_CACHE for the cache)."
+        ) from error
 
 
 def _umask() -> int:
@@ -160,8 +200,8 @@ def verify_manifest(folder: Path) -> None:
         DataError: the manifest is missing or unreadable, or a file is missing, extra or changed.
     """
     try:
-        expected = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        expected = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{folder} has no readable {MANIFEST}: {error}") from error
     found = {p.relative_to(folder).as_posix() for p in _files_below(folder)}
     for name in sorted(set(expected) ^ found):

@@ -21,8 +21,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
-
 from neoai_utils import __version__, competitions, headless, parameters, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError, ParameterError, did_you_mean
 from neoai_utils.headless import Play
@@ -85,7 +83,7 @@ def plan(task: str | int, grid: Mapping[str, Sequence[str]], outputs: Path = Pat
 
     Raises:
         UnknownTaskError: there is no such task.
-        DataError: its notebook is not here.
+        DataError: its notebook is not here, or is none.
         ParameterError: no parameter is given, the notebook declares none of that name (the closest is suggested),
             or a value is not of the declared type.
     """
@@ -108,7 +106,10 @@ def _code(notebook: Path) -> list[tuple[str, list[str]]]:
     """Return source and tags of each code cell: what a run depends on, unlike prose, stored outputs and times."""
     import nbformat
 
-    cells = nbformat.read(notebook, as_version=4).cells
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except nbformat.reader.NotJSONError as error:
+        raise DataError(f"{notebook} is no notebook: its text is not JSON. Copy it again.") from error
     return [(cell.source, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
 
 
@@ -247,7 +248,7 @@ def _play_once(point: Point, ticket: str) -> Play:
         raise DataError(
             f"{socket.gethostname()} does not see {point.notebook}; choose --outputs on a disk that all workers share."
         )
-    with FileLock(storage.make_folder(point.folder) / ".lock"):
+    with storage.alone(point.folder / ".lock"):
         return _read(point) or _play_now(point, ticket)
 
 

@@ -26,7 +26,9 @@ def require_paths(folder: Path, names: Iterable[str]) -> None:
             parent = (folder / name).parent
             there = sorted(p.name for p in (parent if parent.is_dir() else folder).iterdir())
             found = ", ".join(there[:12]) + (" …" if len(there) > 12 else "") or "nothing"
-            raise DataError(f"{folder} has no {name}; found there: {found}.")
+            raise DataError(
+                f"{folder} has no {name}; found there: {found}. Give the folder that holds the competition's files."
+            )
 
 
 def read_csv(
@@ -58,19 +60,22 @@ def read_csv(
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=True)
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
+        raise DataError(f"{path} does not exist. Check the path.") from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{path} cannot be read as a CSV table: {error}.") from error
+        raise DataError(
+            f"{path} cannot be read as a CSV table: {error}. Write it as UTF-8 text with commas, or copy it again."
+        ) from error
     missing = [name for name in columns if name not in frame.columns]
     if missing:
-        raise DataError(f"{path} has no column {missing[0]!r}; found: {', '.join(map(str, frame.columns))}.")
+        found = ", ".join(map(str, frame.columns))
+        raise DataError(f"{path} has no column {missing[0]!r}; found: {found}. The columns are {', '.join(columns)}.")
     if frame.empty:
-        raise DataError(f"{path} has a header but no rows.")
+        raise DataError(f"{path} has a header but no rows. Copy or write it again.")
     for name, kind in columns.items():
         frame[name] = _checked_column(frame[name], kind, path, gaps=name in allow_missing)
     if id_column is not None and frame[id_column].duplicated().any():
         twice = frame.loc[frame[id_column].duplicated(), id_column].iloc[0]
-        raise DataError(f"{path}: the {id_column} {twice} appears more than once.")
+        raise DataError(f"{path}: the {id_column} {twice} appears more than once. Keep one of its rows.")
     return frame
 
 
@@ -80,7 +85,7 @@ def _checked_column(column: pd.Series, kind: Kind, path: Path, *, gaps: bool) ->
     where = f"{path}: column {column.name!r}"
     empty = column.isna()
     if empty.any() and not gaps:
-        raise DataError(f"{where} has no value in data row {int(empty.to_numpy().argmax()) + 1}.")
+        raise DataError(f"{where} has no value in data row {int(empty.to_numpy().argmax()) + 1}. Fill it in.")
     if kind == "text":
         return column
     numbers = pd.to_numeric(column, errors="coerce").astype("float64")
@@ -103,17 +108,23 @@ def check_rows(frame: pd.DataFrame, columns: Collection[str], ids: Iterable[obje
     """
     if list(frame.columns) != list(columns):
         raise SubmissionError(
-            f"a submission has the columns {', '.join(columns)}; this one has {', '.join(map(str, frame.columns))}."
+            f"a submission has the columns {', '.join(columns)}; this one has {', '.join(map(str, frame.columns))}. "
+            "Name and order them so."
         )
     for name in columns:
         if frame[name].isna().any():
             row = int(frame[name].isna().to_numpy().argmax())
-            raise SubmissionError(f"the submission has no {name} in row {row + 1}.")
+            raise SubmissionError(f"the submission has no {name} in row {row + 1}. Fill it in.")
     given, wanted = frame[id_column], set(ids)
     if given.duplicated().any():
-        raise SubmissionError(f"the submission has the {id_column} {given[given.duplicated()].iloc[0]} twice.")
+        raise SubmissionError(
+            f"the submission has the {id_column} {given[given.duplicated()].iloc[0]} twice. Keep one."
+        )
     known = set(given)
     for problem, names in (("misses", wanted - known), ("has the unknown", known - wanted)):
         if names:
             first = sorted(names, key=str)[0]
-            raise SubmissionError(f"the submission {problem} {id_column} {first} ({len(names)} such rows).")
+            raise SubmissionError(
+                f"the submission {problem} {id_column} {first} ({len(names)} such rows). "
+                f"Give each {id_column} of the test files one row."
+            )

@@ -16,11 +16,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from filelock import FileLock
-
 from neoai_utils import competitions, runtime, storage
 from neoai_utils.competitions import Competition
-from neoai_utils.errors import DataError, NeoaiError
+from neoai_utils.errors import DataError, NeoaiError, ParameterError, SubmissionError
 from neoai_utils.scores import Ladder, Row, recovered
 from neoai_utils.tables import require_paths
 
@@ -122,12 +120,15 @@ class Workspace:
             NeoaiError: the output folder cannot be written; no half file is left.
         """
         grades = self.grade(frame) or {}
-        path = self.out_dir / "submission.csv"
+        path, told = self.out_dir / "submission.csv", self.out_dir / "results.json"
         with storage.atomic_path(path) as temporary:
             frame.to_csv(temporary, index=False, lineterminator="\n")
+            told.unlink(
+                missing_ok=True
+            )  # a kill between the two files must not leave old results beside a new submission
         ours = self._record_ours(grades)
         results = self._results(storage.sha256_of(path))
-        with storage.atomic_path(self.out_dir / "results.json") as temporary:
+        with storage.atomic_path(told) as temporary:
             temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
         print(f"submission.csv: {len(frame)} rows; " + self._verdict(grades, results))
         return ours
@@ -200,6 +201,7 @@ def open_workspace(
     Raises:
         UnknownTaskError: there is no such task.
         DataError: `data_dir` lacks one of the competition's files (named, with what was found instead).
+        ParameterError: a miniature must be built, and its seed is negative.
         NeoaiError: the output folder or the cache is not writable, or the task is not part of this version.
     """
     competition = competitions.find(task)
@@ -238,43 +240,59 @@ def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
 
 
 def miniature_folder(task: str, seed: int = 0) -> Path:
-    """Return where the cache keeps this miniature: the name holds a hash of every constant of its recipe."""
-    recipe = cast(_Miniature, _room(competitions.find(task), "miniature")).Recipe(seed=seed)
+    """Return where the cache keeps this miniature: the name holds a hash of every constant of its recipe.
+
+    Raises:
+        ParameterError: the seed is negative, which NumPy's generators refuse.
+    """
+    if seed < 0:
+        raise ParameterError(f"the miniature's seed must be 0 or more, got {seed}.")
+    competition = competitions.find(task)
+    recipe = cast(_Miniature, _room(competition, "miniature")).Recipe(seed=seed)
     text = json.dumps(asdict(recipe), sort_keys=True)
-    return storage.cache_dir() / "miniatures" / f"{task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return storage.cache_dir() / "miniatures" / f"{competition.task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def build_miniature(task: str, seed: int = 0) -> Path:
     """Return the verified folder of a miniature (`data/`, `answers/`); build it if it is missing or damaged.
 
-    Several processes may ask at once: one builds, the others wait.
+    A whole one is used without a lock and without writing, so a read-only cache serves. Several processes may ask at
+    once: one builds, the others wait.
 
     Raises:
-        NeoaiError: the cache folder is not writable.
+        ParameterError: the seed is negative.
+        NeoaiError: the cache folder is not writable, or its disk is full.
     """
     folder = miniature_folder(task, seed)
-    storage.make_folder(folder.parent)
-    try:
-        lock = FileLock(folder.with_suffix(".lock"))
-        with lock:
-            if not _is_whole(folder):
+    if _problem(folder) is not None:
+        with storage.alone(folder.with_suffix(".lock")):
+            problem = _problem(folder)
+            if problem is not None:
+                _clear(folder, problem)
                 _build(task, seed, folder)
-    except PermissionError as error:
-        raise NeoaiError(f"cannot write in {folder.parent}: set NEOAI_CACHE to a writable folder.") from error
     return folder
 
 
-def _is_whole(folder: Path) -> bool:
-    """Verify a cached miniature; remove it if it is damaged."""
+def _problem(folder: Path) -> str | None:
+    """Return what is wrong with a cached miniature, "" where there is none yet, None for a whole one."""
     if not folder.exists():
-        return False
+        return ""
     try:
         storage.verify_manifest(folder)
-    except DataError as problem:
+    except (DataError, OSError) as error:
+        return str(error)
+    return None
+
+
+def _clear(folder: Path, problem: str) -> None:
+    """Remove a damaged miniature, and what a killed builder has left; the lock must be held."""
+    if problem:
         print(f"The cached miniature is damaged and is built again ({problem}).")
-        shutil.rmtree(folder)
-        return False
-    return True
+    for stale in (folder, *folder.parent.glob(f".{folder.name}.*.part")):
+        if stale.is_dir():
+            shutil.rmtree(stale)
+        else:
+            stale.unlink(missing_ok=True)
 
 
 def _build(task: str, seed: int, folder: Path) -> None:
@@ -302,5 +320,8 @@ def grade_file(task: str, submission: Path, miniature: Path) -> dict[str, float]
     """
     files = cast(_Files, _room(competitions.find(task), "files"))
     frame = files.parse_submission(submission)
-    files.check_submission(frame, miniature / "data")
+    try:
+        files.check_submission(frame, miniature / "data")
+    except SubmissionError as error:
+        raise SubmissionError(f"{submission}: {error}") from error
     return files.grade(frame, miniature / "answers")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -87,3 +89,57 @@ def read_only_folder() -> Iterator[Path]:
             if root:
                 os.seteuid(0)
             folder.chmod(0o755)
+
+
+@dataclass(frozen=True)
+class SmallDisk:
+    """A folder whose disk can be full: `with disk.full(): ...`; `way` says how it is done."""
+
+    folder: Path
+    full: Callable[[], AbstractContextManager[None]]
+    way: str
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, record_property: Callable[[str, object], None]) -> Iterator[SmallDisk]:
+    """Give a disk that can be full: a file system of 1 MB where mounting works, else a limit to the size of files."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(folder)]
+    mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    way = "tmpfs" if mounted else "RLIMIT_FSIZE"
+    record_property("full disk", way)
+    try:
+        yield SmallDisk(folder, (lambda: _ballast(folder)) if mounted else _no_growth, way)
+    finally:
+        if mounted:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+@contextmanager
+def _ballast(folder: Path) -> Iterator[None]:
+    """Fill the disk to its last byte."""
+    ballast = folder / "ballast"
+    with ballast.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
+    try:
+        yield
+    finally:
+        ballast.unlink()
+
+
+@contextmanager
+def _no_growth() -> Iterator[None]:
+    """Let no file of this process grow beyond a few bytes."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

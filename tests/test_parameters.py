@@ -105,3 +105,52 @@ def test_typed_values_are_read_as_declared(kind, text, value) -> None:
 def test_typed_values_of_another_type_are_refused(kind, text, message) -> None:
     with pytest.raises(ParameterError, match=message):
         parameters.parse("x", kind, text)
+
+
+VALUES = st.one_of(
+    st.integers(-(10**6), 10**6), st.floats(-1e6, 1e6), st.text(max_size=9), st.booleans(), st.none()
+)  # fmt: skip
+FITS = {
+    "int": lambda v: type(v) is int, "float": lambda v: type(v) in (int, float),
+    "str": lambda v: type(v) is str, "bool": lambda v: type(v) is bool,
+}  # fmt: skip
+
+
+@given(st.sampled_from(sorted(FITS)), VALUES)
+def test_a_value_passes_just_when_it_has_the_declared_type(kind: str, value: object) -> None:
+    """Any value of any type, against a table of types; None passes always."""
+    namespace = {"__annotations__": {"x": kind}, "x": value}
+    if value is None or FITS[kind](value):
+        parameters.check(namespace)
+    else:
+        with pytest.raises(ParameterError, match=r"x must be .*, got"):
+            parameters.check(namespace)
+
+
+@given(st.sampled_from(sorted(FITS)), VALUES)
+def test_what_is_typed_is_what_was_meant(kind: str, value: object) -> None:
+    """A value written as text and read as its type is the value; what is read always passes the guard."""
+    try:
+        found = parameters.parse("x", kind, str(value))
+    except ParameterError:
+        assert not FITS[kind](value)
+        return
+    parameters.check({"__annotations__": {"x": kind}, "x": found})
+    if FITS[kind](value) and value != "None":
+        assert found == value
+
+
+@given(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), st.floats(), st.floats(-5, 5), st.floats(0, 5))
+def test_unknown_names_and_numbers_out_of_range_never_pass(name: str, value: float, low: float, width: float) -> None:
+    namespace = notebook("threshold = 0.0")
+    namespace["threshold"] = value
+    between = {"threshold": (low, low + width)}
+    if low <= value <= low + width:
+        parameters.check(namespace, between=between)
+    else:
+        with pytest.raises(ParameterError, match="threshold must lie between"):
+            parameters.check(namespace, between=between)
+    if name not in namespace["__annotations__"]:
+        namespace["In"].append(f"# Parameters\n{name} = 1")
+        with pytest.raises(ParameterError, match=f"unknown parameter '{name}'"):
+            parameters.check(namespace)

@@ -76,6 +76,39 @@ def test_a_failed_installation_is_shown_and_tried_again(tmp_path: Path) -> None:
         assert "installation failed" in done.stderr
 
 
+@pytest.mark.skipif(shutil.which("flock") is None, reason="without flock nobody waits")
+def test_of_three_at_once_one_installs(tmp_path: Path) -> None:
+    """The others wait for it; then all play."""
+    script, settings = bare_machine(tmp_path, "exit 0")
+    (tmp_path / "tools/sleep").symlink_to(str(shutil.which("sleep")))
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    python = 'case "$*" in *install*) sleep 1; echo installed >>log;; *cli*) echo "$(cat log) played";; esac'
+    (binaries / "python").write_text(f"#!/usr/bin/env bash\n{python}\n")
+    (binaries / "python").chmod(0o755)
+    runs = [subprocess.Popen([script, "5"], env=settings, stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    said = [run.communicate()[0] for run in runs]
+    assert [run.returncode for run in runs] == [0, 0, 0]
+    assert all(text.endswith("installed played\n") for text in said)
+    assert (tmp_path / "log").read_text() == "installed\n"
+
+
+@pytest.mark.skipif(shutil.which("flock") is None, reason="without flock nobody waits")
+def test_killed_while_it_installs(tmp_path: Path) -> None:
+    """The next run installs again: the mark of a finished installation is written last."""
+    script, settings = bare_machine(tmp_path, "exit 0")
+    binaries = tmp_path / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    python = 'case "$*" in *install*) echo begun >>log; if [ ! -e mercy ]; then kill -9 $PPID; fi;; esac'
+    (binaries / "python").write_text(f"#!/usr/bin/env bash\n{python}\n")
+    (binaries / "python").chmod(0o755)
+    assert run(script, settings, "5").returncode == -9
+    (tmp_path / "mercy").touch()
+    assert run(script, settings, "5").returncode == 0
+    assert run(script, settings, "5").returncode == 0
+    assert (tmp_path / "log").read_text() == "begun\nbegun\n"
+
+
 def test_the_script_is_executable() -> None:
     assert os.access(ROOT / "run_all.sh", os.X_OK)
     assert os.access(ROOT / ".ci" / "run", os.X_OK)

@@ -8,6 +8,7 @@ the columns `id` (0 to n - 1) and `target` (a cluster number, 0 to 31).
 from __future__ import annotations
 
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -149,14 +150,15 @@ def _load(path: Path) -> NDArray[np.generic]:
         with opened:
             if KEY not in opened.files:
                 found = ", ".join(opened.files) or "nothing"
-                raise DataError(f"{path} has no key {KEY}; found: {found}.")
+                raise DataError(f"{path} has no key {KEY}; found: {found}. Copy the competition's file again.")
             array: NDArray[np.generic] = opened[KEY]
             return array
     except DataError:
         raise
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
+        reason = str(error).split(". If you trust", maxsplit=1)[0]  # NumPy's advice is to run a stranger's code
         raise DataError(
-            f"{path} cannot be read as an archive of plain numbers: {error}. Copy the competition's file again."
+            f"{path} cannot be read as an archive of plain numbers: {reason}. Copy the competition's file again."
         ) from error
 
 

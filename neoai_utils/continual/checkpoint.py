@@ -7,9 +7,9 @@ miniature's smaller one.
 
 from __future__ import annotations
 
-import pickle
 import re
 from pathlib import Path
+from pickle import UnpicklingError  # the error alone; nothing is unpickled # nosec B403
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -37,7 +37,7 @@ def read_state(path: Path) -> dict[str, Tensor]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError:
         raise DataError(f"{path} does not exist.") from None
-    except (pickle.UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise DataError(
             f"{path} cannot be read as a state dict of plain tensors: {str(error).splitlines()[0]} "
             "Files with pickled objects are refused, because reading them runs their code; save model.state_dict()."

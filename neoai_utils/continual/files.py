@@ -87,11 +87,14 @@ def read(data_dir: Path) -> Underfitting:
     if len(strange):
         raise DataError(f"{data_dir / REQUIRED[0]}: class {strange.iloc[0]} is not one of 0 to {CLASSES - 1}.")
     if table["class"].nunique() == CLASSES:
-        raise DataError(f"{data_dir / REQUIRED[0]} holds all {CLASSES} classes; some must be old ones.")
+        raise DataError(f"{data_dir / REQUIRED[0]} holds all {CLASSES} classes; some must be old ones. Copy it again.")
     folder = data_dir / REQUIRED[1]
     for name in table["path"]:
         if Path(name).name != name or not (folder / name).is_file():
-            raise DataError(f"{data_dir / REQUIRED[0]} names the picture {name!r}, which {folder} does not hold.")
+            raise DataError(
+                f"{data_dir / REQUIRED[0]} names the picture {name!r}, which {folder} does not hold. "
+                "Copy the pictures again, or take the row out."
+            )
     return Underfitting(
         train_paths=tuple(folder / name for name in table["path"]),
         train_classes=table["class"].to_numpy(dtype=np.int64),
@@ -186,12 +189,12 @@ def parse_submission(path: Path) -> pd.DataFrame:
 def _pictures_in(folder: Path) -> tuple[Path, ...]:
     """Return the folder's pictures, sorted by name; other files are ignored."""
     if not folder.is_dir():
-        raise DataError(f"the folder {folder} does not exist.")
+        raise DataError(f"the folder {folder} does not exist. Copy the competition's files again.")
     entries = sorted(folder.iterdir(), key=lambda path: path.name)
     paths = tuple(p for p in entries if p.suffix.lower() in _SUFFIXES and not p.name.startswith("."))
     if not paths:
         found = ", ".join(path.name for path in entries[:8]) or "nothing"
-        raise DataError(f"{folder} holds no picture; found: {found}.")
+        raise DataError(f"{folder} holds no picture; found: {found}. Copy the pictures there.")
     return paths
 
 
@@ -201,7 +204,7 @@ def _decode(path: Path) -> Picture:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} does not decode as a picture: {error}. Copy the file again.") from error
 
 
@@ -210,8 +213,8 @@ def _side(path: Path) -> int:
         return _SIDE
     try:
         side = json.loads(path.read_text(encoding="utf-8"))["side"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"{path} cannot be read: {error!r}.") from error
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(f'{path} cannot be read: {error!r}. Remove it, or write {{"side": {_SIDE}}}.') from error
     if not isinstance(side, int) or side < _LEAST_SIDE:
         raise DataError(f"{path}: side must be a whole number of at least {_LEAST_SIDE}, got {side!r}.")
     return side

@@ -31,8 +31,8 @@ class _StatisticsLoss:
     def __call__(self, layer: nn.BatchNorm2d, inputs: tuple[Tensor, ...], _output: Any) -> None:
         mean = inputs[0].mean(dim=(0, 2, 3))
         spread = inputs[0].var(dim=(0, 2, 3), unbiased=False)
-        assert layer.running_mean is not None  # noqa: S101 (for the type checker: TinyViT's layers track statistics)
-        assert layer.running_var is not None  # noqa: S101
+        assert layer.running_mean is not None  # noqa: S101 - for the type checker # nosec B101
+        assert layer.running_var is not None  # noqa: S101 - they track it # nosec B101
         scale = layer.running_var + layer.eps
         self.value = (
             functional.mse_loss(mean / scale.sqrt(), layer.running_mean / scale.sqrt())

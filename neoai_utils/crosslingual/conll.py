@@ -69,12 +69,12 @@ def read(path: Path, *, labelled: bool) -> tuple[Utterance, ...]:
     try:
         lines = path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
+        raise DataError(f"{path} does not exist. Check the path.") from None
     except (UnicodeDecodeError, OSError) as error:
         raise DataError(f"{path} cannot be read as UTF-8 text: {error}. Copy the file again.") from error
     found = tuple(_utterance(block, path, labelled) for block in _blocks(lines))
     if not found:
-        raise DataError(f"{path} holds no utterance.")
+        raise DataError(f"{path} holds no utterance. Copy the file again.")
     return found
 
 
@@ -123,7 +123,10 @@ def _utterance(block: list[tuple[int, list[str]]], path: Path, labelled: bool) -
     if not slots:
         return Utterance(tuple(words))
     if len(slots) != len(words):
-        raise DataError(f"{path}, line {block[0][0]}: some words of this utterance have labels and some have none.")
+        raise DataError(
+            f"{path}, line {block[0][0]}: some words of this utterance have labels and some have none. "
+            "Copy the file again."
+        )
     return Utterance(tuple(words), intents[0], tuple(slots))
 
 

@@ -97,7 +97,7 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
         try:
             content = json.loads(line)
         except ValueError as error:
-            raise DataError(f"{path}, line {number}: no JSON: {error}.") from error
+            raise DataError(f"{path}, line {number}: no JSON: {error}. Copy the file again.") from error
         texts = _strings(content)
         russian = max(texts, key=_cyrillic, default="")
         latin = [text for text in texts if _LATIN.search(text) and _cyrillic(text) < _cyrillic(russian)]
@@ -105,11 +105,12 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
         if not english:
             fields = ", ".join(content) if isinstance(content, dict) else type(content).__name__
             raise DataError(
-                f"{path}, line {number}: expected a Russian and an English text, found the fields {fields or 'none'}."
+                f"{path}, line {number}: expected a Russian and an English text, found the fields {fields or 'none'}. "
+                "Copy the file again."
             )
         pairs.append((russian, english))
     if not pairs:
-        raise DataError(f"{path} holds no pair.")
+        raise DataError(f"{path} holds no pair. Copy the file again.")
     return tuple(pairs)
 
 
@@ -135,7 +136,10 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
             raise SubmissionError(f"id {number}: the intent must be a word, not {intent!r}.")
         if not isinstance(slots, str) or len(slots.split()) != len(words):
             count = len(slots.split()) if isinstance(slots, str) else 0
-            raise SubmissionError(f"id {number}: {count} slot tags for {len(words)} words: {' '.join(words)!r}.")
+            raise SubmissionError(
+                f"id {number}: {count} slot tags for {len(words)} words: {' '.join(words)!r}. "
+                "Write one tag for each word, separated by spaces."
+            )
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
@@ -175,7 +179,7 @@ def parse_submission(path: Path) -> pd.DataFrame:
 def _texts(path: Path) -> tuple[str, ...]:
     texts = tuple(line.strip() for line in _lines(path) if line.strip())
     if not texts:
-        raise DataError(f"{path} holds no text.")
+        raise DataError(f"{path} holds no text. Copy the file again.")
     return texts
 
 
@@ -183,7 +187,7 @@ def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8-sig").split("\n")
     except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
+        raise DataError(f"{path} does not exist. Check the path.") from None
     except (UnicodeDecodeError, OSError) as error:
         raise DataError(f"{path} cannot be read as UTF-8 text: {error}. Copy the file again.") from error
 

@@ -62,7 +62,7 @@ def read(data_dir: Path) -> Prompts:
 
     Raises:
         DataError: the file is missing, no JSON object, empty, or its keys are not "0" to "n - 1", or a prompt is no
-            text.
+            text; or a miniature's settings are damaged.
     """
     data_dir = Path(data_dir)
     require_paths(data_dir, REQUIRED)
@@ -72,18 +72,29 @@ def read(data_dir: Path) -> Prompts:
     except (OSError, ValueError) as error:
         raise DataError(f"{path} cannot be read as JSON: {error}. Copy the file again.") from error
     if not isinstance(content, dict) or not content:
-        raise DataError(f'{path} must hold an object of prompts, {{"0": "…", "1": "…"}}.')
+        raise DataError(f'{path} must hold an object of prompts, {{"0": "…", "1": "…"}}. Copy it again.')
     wanted = [str(number) for number in range(len(content))]
     if absent := [key for key in wanted if key not in content]:
-        raise DataError(f'{path} holds {len(content)} prompts, but none with the key "{absent[0]}".')
+        raise DataError(f'{path} holds {len(content)} prompts, but none with the key "{absent[0]}". Copy it again.')
     for key in wanted:
         if not isinstance(content[key], str) or not content[key].strip():
-            raise DataError(f'{path}: prompt "{key}" must be a text, not {content[key]!r}.')
+            raise DataError(f'{path}: prompt "{key}" must be a text, not {content[key]!r}. Copy the file again.')
     texts = tuple(content[key] for key in wanted)
-    if not (data_dir / "settings.json").is_file():
-        return Prompts(texts)
-    own = json.loads((data_dir / "settings.json").read_text(encoding="utf-8"))  # only a miniature has it
-    return Prompts(texts, str(data_dir / own["model"]), data_dir / own["judge"], own["steps"], own["guidance"])
+    settings = data_dir / "settings.json"
+    return _with_settings(texts, settings) if settings.is_file() else Prompts(texts)
+
+
+def _with_settings(texts: tuple[str, ...], path: Path) -> Prompts:
+    """Return the prompts with what a miniature says of itself."""
+    try:
+        own = json.loads(path.read_text(encoding="utf-8"))
+        model, judge = str(path.parent / own["model"]), path.parent / own["judge"]
+        return Prompts(texts, model, judge, int(own["steps"]), float(own["guidance"]))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(
+            f"{path} lacks or has wrong settings: {error!r}. It belongs to a miniature: write that anew with "
+            "`neoai miniature 6 FOLDER`; the competition's files have no such file."
+        ) from error
 
 
 def encoded(picture: Image) -> str:
@@ -100,13 +111,14 @@ def decoded(text: str) -> Image:
         DataError: the text is no base64, or what it holds is no whole picture.
     """
     from PIL import Image
+    from PIL.Image import DecompressionBombError as Bomb
 
     try:
         picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
         picture.load()
-    except (binascii.Error, OSError, SyntaxError, ValueError) as error:
-        raise DataError(f"no PNG in base64: {error}.") from error
-    return picture.convert("RGB")
+        return picture.convert("RGB")
+    except (binascii.Error, OSError, SyntaxError, ValueError, Bomb) as error:
+        raise DataError(f"no PNG in base64: {error}. Write pictures with files.encoded.") from error
 
 
 def submission(pictures: Sequence[Image]) -> pd.DataFrame:

@@ -10,20 +10,20 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
-import subprocess
+import subprocess  # for pip alone, see _download # nosec B404
 import sys
 import tempfile
 import time
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 
 from neoai_utils.errors import AssetError, NeoaiError, did_you_mean
 from neoai_utils.offline.assets import ASSETS, Asset
 from neoai_utils.runtime import progress
-from neoai_utils.storage import atomic_folder, cache_dir, make_folder, sha256_of
+from neoai_utils.storage import alone, atomic_folder, cache_dir, sha256_of
 
 __all__ = ["OutOfReachError", "cached_folder", "fetch", "find_asset"]
 
@@ -63,13 +63,13 @@ def cached_folder(key: str, check: Callable[[Path], None], fill: Callable[[Path]
     process at a time removes what is damaged, fills a temporary folder and renames it.
 
     Raises:
-        AssetError: the cache cannot be written, or what `fill` raises.
+        NeoaiError: the cache cannot be written, or what `fill` raises.
     """
     parent = cache_dir() / "assets"
     folder = parent / key
     if _passes(check, folder):
         return folder
-    with _alone(parent, key):
+    with alone(parent / f".{key}.lock"):
         if not _passes(check, folder):
             for stale in (folder, *parent.glob(f".{key}.*.part")):
                 shutil.rmtree(stale, ignore_errors=True)
@@ -86,25 +86,6 @@ def _passes(check: Callable[[Path], None], folder: Path) -> bool:
     except (OSError, NeoaiError):
         return False
     return True
-
-
-@contextmanager
-def _alone(parent: Path, key: str) -> Iterator[None]:
-    """Hold the lock file of `key`: the operating system frees it even when the process is killed."""
-    from filelock import FileLock
-
-    lock = FileLock(make_folder(parent) / f".{key}.lock")
-    try:
-        lock.acquire()
-    except OSError as error:
-        raise AssetError(
-            f"cannot write in the cache folder {parent}: {error.strerror or error}. "
-            "Set NEOAI_CACHE to a folder that can be written."
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _check(folder: Path, asset: Asset) -> None:
@@ -155,7 +136,7 @@ def _download(asset: Asset, scratch: Path) -> Path:
     own_temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
     print(f"fetching {asset.name} ({asset.megabytes} MB, once)", file=sys.stderr)
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - every word of the command is ours
+        process = subprocess.Popen(  # noqa: S603 - every word of the command is ours # nosec B603
             command,
             stdout=output,
             stderr=output,

@@ -127,10 +127,10 @@ def class_names(data_dir: Path) -> tuple[str, ...]:
         return BREEDS
     try:
         names = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DataError(f"{path} cannot be read: {error}.") from error
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path} cannot be read: {error}. Copy the file again.") from error
     if not (isinstance(names, list) and names and all(isinstance(name, str) for name in names)):
-        raise DataError(f"{path} must hold a list of class names.")
+        raise DataError(f"{path} must hold a list of class names. Copy the file again.")
     return tuple(names)
 
 
@@ -158,7 +158,7 @@ def decode_mask(text: str) -> Mask:
     try:
         image = Image.open(io.BytesIO(base64.b64decode(text, validate=True)), formats=("PNG",))
         image.load()
-    except (binascii.Error, OSError, ValueError, TypeError, SyntaxError) as error:
+    except (binascii.Error, OSError, ValueError, TypeError, SyntaxError, Image.DecompressionBombError) as error:
         raise SubmissionError(f"a mask does not decode: {error}. Write masks with files.encode_mask.") from error
     if image.mode != "L":
         raise SubmissionError(f"a mask must be an 8-bit one-channel PNG (mode L), this one has mode {image.mode}.")
@@ -219,11 +219,11 @@ def mean_iou(pairs: Iterable[tuple[Mask, Mask]]) -> float:
 def _pictures_in(folder: Path) -> list[Path]:
     """Return the folder's .jpg files, sorted; other files are ignored (the original's folder has one)."""
     if not folder.is_dir():
-        raise DataError(f"the folder {folder} does not exist.")
+        raise DataError(f"the folder {folder} does not exist. Copy the competition's files again.")
     paths = sorted(path for path in folder.iterdir() if path.suffix == ".jpg" and not path.name.startswith("."))
     if not paths:
         found = ", ".join(sorted(path.name for path in folder.iterdir())[:8]) or "nothing"
-        raise DataError(f"{folder} holds no .jpg picture; found: {found}.")
+        raise DataError(f"{folder} holds no .jpg picture; found: {found}. Copy the pictures there.")
     return paths
 
 
@@ -241,13 +241,16 @@ def _decode(path: Path) -> Picture:
     try:
         with Image.open(path) as image:
             return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} does not decode as a picture: {error}. Copy the file again.") from error
 
 
 def _size(path: Path) -> tuple[int, int]:
-    with Image.open(path) as image:
-        return image.height, image.width
+    try:
+        with Image.open(path) as image:
+            return image.height, image.width
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
+        raise DataError(f"{path} does not decode as a picture: {error}. Copy the file again.") from error
 
 
 def _mask_of(picture: Path, folder: Path) -> Mask:
@@ -257,7 +260,7 @@ def _mask_of(picture: Path, folder: Path) -> Mask:
     if mask.shape != size:
         raise DataError(
             f"{folder / (picture.stem + '.png')} is {mask.shape[1]}x{mask.shape[0]}, "
-            f"its picture {picture.name} is {size[1]}x{size[0]} (width x height)."
+            f"its picture {picture.name} is {size[1]}x{size[0]} (width x height). Copy both again."
         )
     return mask
 
@@ -266,7 +269,7 @@ def _read_mask(path: Path) -> Mask:
     try:
         with Image.open(path) as image:
             values = np.asarray(image if image.mode == "L" else image.convert("L"))
-    except (OSError, ValueError, SyntaxError) as error:
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
         raise DataError(f"{path} does not decode as a mask: {error}. Copy the file again.") from error
     return _binary(values, str(path), DataError)
 
@@ -274,5 +277,5 @@ def _read_mask(path: Path) -> Mask:
 def _binary(values: NDArray[np.uint8], where: str, error: type[DataError]) -> Mask:
     other = values[(values != 0) & (values != 255)]
     if other.size:
-        raise error(f"{where} must hold only 0 and 255, but also holds {other.min()}.")
+        raise error(f"{where} must hold only 0 and 255, but also holds {other.min()}. Cut it at 128.")
     return np.asarray(values == 255)

@@ -84,7 +84,7 @@ def read(data_dir: Path) -> list[str]:
     prompts: list[str] = read_csv(path, {"prompt": "text"})["prompt"].tolist()
     for row, prompt in enumerate(prompts, start=1):
         if not prompt.strip():
-            raise DataError(f"{path}: the prompt in data row {row} is empty.")
+            raise DataError(f"{path}: the prompt in data row {row} is empty. Copy the file again.")
     return prompts
 
 
@@ -104,7 +104,7 @@ def read_pairs(path: Path) -> list[Pair]:
         if question.strip() and all(answers):
             pairs.append(Pair(question, *answers))
     if not pairs:
-        raise DataError(f"{path}: no row has a question, a human answer and a machine answer.")
+        raise DataError(f"{path}: no row has a question, a human answer and a machine answer. Give another file.")
     return pairs
 
 
@@ -138,9 +138,9 @@ def read_window(path: Path) -> Window:
         content = json.loads(Path(path).read_text(encoding="utf-8"))
         window = Window(float(content["low"]), float(content["high"]))
     except (OSError, ValueError, TypeError, KeyError) as error:
-        raise DataError(f"{path} is missing or has no numbers low and high: {error!r}.") from error
+        raise DataError(f"{path} is missing or has no numbers low and high: {error!r}. Copy it again.") from error
     if not window.low < window.high:
-        raise DataError(f"{path}: low ({window.low}) must be below high ({window.high}).")
+        raise DataError(f"{path}: low ({window.low}) must be below high ({window.high}). Copy it again.")
     return window
 
 
@@ -173,10 +173,14 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
     """
     if list(frame.columns) != list(_COLUMNS):
         found = ", ".join(map(str, frame.columns))
-        raise SubmissionError(f"a submission has the columns {', '.join(_COLUMNS)}; this one has {found}.")
+        raise SubmissionError(
+            f"a submission has the columns {', '.join(_COLUMNS)}; this one has {found}. Name and order them so."
+        )
     prompts = read(data_dir)
     if len(frame) != len(prompts):
-        raise SubmissionError(f"the submission has {len(frame)} rows, {REQUIRED[0]} has {len(prompts)}.")
+        raise SubmissionError(
+            f"the submission has {len(frame)} rows, {REQUIRED[0]} has {len(prompts)}. Give each prompt one row."
+        )
     given = zip(frame["prompt"], frame["generation"], prompts, strict=True)
     for row, (prompt, text, wanted) in enumerate(given, start=1):
         if prompt != wanted.replace('"', "'"):

@@ -112,11 +112,11 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
     ids = read_csv(Path(data_dir) / TEST, {"id": "integer"}, id_column="id")["id"]
     check_rows(frame, tuple(_SUBMISSION), ids)
     if not pd.api.types.is_numeric_dtype(frame["target"]):
-        raise SubmissionError(f"the submission's target must hold numbers; it holds {frame['target'].iloc[0]!r}.")
+        raise SubmissionError(f"the submission's target must hold numbers, not {frame['target'].iloc[0]!r}.")
     infinite = np.isinf(frame["target"].to_numpy(np.float64))
     if infinite.any():
         row = int(infinite.argmax())
-        raise SubmissionError(f"the submission's target of id {frame['id'].iloc[row]} is infinite.")
+        raise SubmissionError(f"the submission's target of id {frame['id'].iloc[row]} is infinite. Clip it.")
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:

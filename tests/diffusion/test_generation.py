@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
 from neoai_utils.diffusion.generation import Sampling, batch_size, draw, fingerprint, load_pipeline, noise_source
 from neoai_utils.diffusion.redirection import redirect_words
-from neoai_utils.errors import DataError, ParameterError
+from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from tests.diffusion.conftest import FAST
 
 PROMPTS = ["a photo of a horse", "a sketch of a pig", "star", "a photo of a horse", "a cow at night"]
@@ -71,6 +77,57 @@ def test_a_run_that_was_killed_goes_on_where_it_stopped(pipe, tmp_path):
     again = Counter(pipe)
     assert (pixels(draw(again, PROMPTS, sampled(2), tmp_path)) == whole).all()
     assert again.drawn == 0
+
+
+KILLED = """
+import os, signal, sys, torch
+from pathlib import Path
+from PIL import Image
+from neoai_utils.diffusion.generation import Sampling, draw, load_pipeline
+
+torch.set_num_threads(1)
+save, saved = Image.Image.save, []
+
+def die_at_the_third(picture, path, *words):
+    save(picture, path, *words)
+    saved.append(path)
+    if len(saved) == 3:
+        Path(path).write_bytes(Path(path).read_bytes()[:40])
+        os.kill(os.getpid(), signal.SIGKILL)
+
+Image.Image.save = die_at_the_third
+model, folder, *prompts = sys.argv[1:]
+draw(load_pipeline(model, torch.device("cpu")), prompts, Sampling(steps=2, guidance=3.0, seed=1, batch=2), Path(folder))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of Unix")
+def test_killed_with_half_a_picture_on_the_disk(pipe, tmp_path):
+    """Whole pictures are taken, the half one is not; the files are those of a run that nobody disturbed."""
+    pipe.save_pretrained(tmp_path / "model")
+    whole = pixels(draw(pipe, PROMPTS, sampled(2), tmp_path / "whole"))
+    command = [sys.executable, "-c", KILLED, str(tmp_path / "model"), str(tmp_path / "cut"), *PROMPTS]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert sorted(path.name for path in (tmp_path / "cut").glob("*.png")) == ["00000.png", "00001.png"]
+    rest = Counter(pipe)
+    assert (pixels(draw(rest, PROMPTS, sampled(2), tmp_path / "cut")) == whole).all()
+    assert rest.drawn == 3
+    for path in (tmp_path / "whole").iterdir():
+        assert (tmp_path / "cut" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_disk_that_becomes_full(pipe, small_disk):
+    """No half picture stays, the message says what to do, and with space again the run goes on."""
+    folder = small_disk.folder / "pictures"
+    whole = pixels(draw(pipe, PROMPTS, sampled(2)))
+    draw(pipe, PROMPTS[:2], sampled(2), folder)
+    (folder / "00001.png").unlink()
+    with small_disk.full(), pytest.raises(NeoaiError, match=r"cannot write .*0000\d\.png.*free some space"):
+        draw(pipe, PROMPTS[:2], sampled(2), folder)
+    assert sorted(path.name for path in folder.iterdir()) == ["00000.png", "run.json"]
+    assert (pixels(draw(pipe, PROMPTS[:2], sampled(2), folder)) == whole[:2]).all()
 
 
 def test_a_damaged_picture_is_drawn_again(pipe, tmp_path):

@@ -221,7 +221,7 @@ def test_a_cache_that_cannot_be_made_is_an_early_clear_error(index: LocalIndex, 
 def test_a_cache_that_cannot_be_written_is_an_early_clear_error(index: LocalIndex) -> None:
     asset = index.pin(FILES)
     (index.assets / f".{asset.key}.lock").mkdir(parents=True)  # so that not even root can open it for writing
-    with pytest.raises(AssetError, match="cannot write in the cache folder .* NEOAI_CACHE"):
+    with pytest.raises(NeoaiError, match="cannot write in .* NEOAI_CACHE"):
         fetch("toy")
 
 
