@@ -9,7 +9,7 @@ beside the data; only `grade` opens it.
 from __future__ import annotations
 
 import hashlib
-import importlib
+import importlib.util
 import json
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -56,11 +56,16 @@ def _room(competition: Competition, module: str) -> Any:
     """Import `files` or `miniature` of a task's folder.
 
     Raises:
-        NeoaiError: this version of the library has no code for the task.
+        NeoaiError: this version of the library has no code for the task, or this copy of it lacks the module.
     """
     name = f"neoai_utils.{competition.technique}"
     if importlib.util.find_spec(name) is None:
         raise NeoaiError(f"{competition.task} ({competition.title}) is not part of this version of neoai.")
+    if importlib.util.find_spec(f"{name}.{module}") is None:
+        raise NeoaiError(
+            f"{competition.task}: this copy of neoai has no {name}.{module}; an uploaded notebook builds no miniature. "
+            f"Add the competition {competition.slug} to the notebook's input, or name the folder of its files in data_dir."
+        )
     return importlib.import_module(f"{name}.{module}")
 
 
