@@ -132,7 +132,7 @@ def bundle(task: str | int) -> bytes:
     book.cells[place:place] = _library(name, taken)
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number:03d}"
-    content = (nbformat.writes(book, version=4) + "\n").encode()
+    content = f"{nbformat.writes(book, version=4)}\n".encode()
     if len(content) > LIMIT:
         raise NeoaiError(
             f"{name}.ipynb would have {len(content):,} bytes, and Kaggle takes {LIMIT:,}; the largest part is "

@@ -64,7 +64,7 @@ def _room(competition: Competition, module: str) -> Any:
     if importlib.util.find_spec(f"{name}.{module}") is None:
         raise NeoaiError(
             f"{competition.task}: this copy of neoai has no {name}.{module}; an uploaded notebook builds no miniature. "
-            f"Add the competition {competition.slug} to the notebook's input, or name the folder of its files in data_dir."
+            f"Add the competition {competition.slug} to the notebook's input, or name its folder in data_dir."
         )
     return importlib.import_module(f"{name}.{module}")
 
