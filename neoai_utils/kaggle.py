@@ -117,7 +117,7 @@ def write(task: str | int, folder: Path, user: str = USER) -> Path:
 
 
 def bundle(task: str | int) -> bytes:
-    """Return the notebook that needs no library: the same story with the modules before the first cell that uses them.
+    """Return the notebook that needs no library: the same story with the modules behind the parameters.
 
     Raises:
         UnknownTaskError: there is no such task.
@@ -128,8 +128,8 @@ def bundle(task: str | int) -> bytes:
 
     name = competitions.find(task).task
     book, taken = _story(name), collect(name)
-    place = next(i for i, cell in enumerate(book.cells) if cell.cell_type == "code" and _PACKAGE in cell.source)
-    book.cells[place:place] = _library(name, taken)
+    parameters = next(i for i, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", []))
+    book.cells[parameters + 1 : parameters + 1] = _library(name, taken)
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number:03d}"
     content = f"{nbformat.writes(book, version=4)}\n".encode()
@@ -267,11 +267,11 @@ def _library(task: str, taken: Bundle) -> list[NotebookNode]:
     """Return the cells that install, make the folders and write the files."""
     from nbformat.v4 import new_code_cell, new_markdown_cell
 
-    sources = [_folders_cell(taken.files), *map(_module_cell, taken.modules), *map(_data_cell, taken.data)]
+    cells = [new_markdown_cell(_introduction(task), metadata={"tags": [TAG]})]
     if taken.packages:
-        sources.insert(0, _install_cell(taken.packages))
-    cells = [new_code_cell(source, metadata=_COLLAPSED) for source in sources]
-    return [new_markdown_cell(_introduction(task), metadata={"tags": [TAG]}), *cells]
+        cells.append(new_code_cell(_install_cell(taken.packages), metadata={"tags": [TAG]}))
+    sources = [_folders_cell(taken.files), *map(_module_cell, taken.modules), *map(_data_cell, taken.data)]
+    return cells + [new_code_cell(source, metadata=_COLLAPSED) for source in sources]
 
 
 def _introduction(task: str) -> str:
@@ -279,7 +279,7 @@ def _introduction(task: str) -> str:
     return (
         "## The library\n\n"
         "The collapsed cells below hold the modules of `neoai_utils` that this notebook uses, as they are. They are "
-        "written to the working folder and imported from there, so nothing has to be installed or attached."
+        "written to the working folder and imported from there, so there is nothing to attach."
         + (f" Internet must be on for {online}." if online else "")
     )
 

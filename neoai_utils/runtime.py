@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = [
     "PeakMemory",
     "Stopwatch",
+    "data_places",
     "host",
-    "kaggle_input",
     "peak_memory_mb",
     "pick_device",
     "progress",
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_COLAB = Path("/content")
 _earlier_peak = 0.0  # MB; of the time before `PeakMemory` made the kernel forget
 
 
@@ -233,6 +234,12 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def kaggle_input() -> Path:
-    """Return the folder where Kaggle mounts data (`$KAGGLE_INPUT` overrides it for tests)."""
-    return Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
+def data_places() -> tuple[Path, ...]:
+    """Return the folders that may hold a competition's folder.
+
+    They are Kaggle's mounts (`$KAGGLE_INPUT` overrides them for tests) and, on Colab, the session's folder and the
+    user's mounted drive.
+    """
+    mounted = Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
+    places = (mounted, mounted / "competitions")
+    return (*places, _COLAB, _COLAB / "drive" / "MyDrive") if host() == "colab" else places

@@ -1,8 +1,8 @@
 """One door to a task: finds the competition's files or builds the miniature, writes and grades submissions.
 
 A notebook opens its workspace once and has no other way to files or answers. The competition's files are looked
-for in `data_dir`, then where Kaggle mounts them; if they are nowhere, the task's miniature is built into the cache
-(once per recipe, verified by checksums on each use, rebuilt when damaged). Answers lie in a folder of their own
+for in `data_dir`, then where Kaggle or Colab keep them; if they are nowhere, the task's miniature is built into the
+cache (once per recipe, verified by checksums on each use, rebuilt when damaged). Answers lie in a folder of their own
 beside the data; only `grade` opens it.
 """
 
@@ -197,7 +197,7 @@ def open_workspace(
 
     Args:
         task: "task1" … "task8" or the number.
-        data_dir: folder with the competition's files; empty: look under Kaggle's input folder, then build.
+        data_dir: folder with the competition's files; empty: look where Kaggle and Colab keep files, then build.
         out_dir: folder for the outputs; empty: `/kaggle/working` on Kaggle, else `outputs/<task>` here.
         seed: the notebook's seed (recorded in `results.json`).
         miniature_seed: which of the many possible miniatures to build.
@@ -234,8 +234,8 @@ def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
             folder = folder.parent  # pointed at the folder inside the archive
         require_paths(folder, required)
         return folder
-    mounted = runtime.kaggle_input()
-    for folder in (mounted / competition.slug, mounted / "competitions" / competition.slug):
+    for place in runtime.data_places():
+        folder = place / competition.slug
         if folder.is_dir():
             require_paths(folder, required)
             return folder

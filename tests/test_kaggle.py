@@ -142,14 +142,16 @@ def test_unknown_and_missing_notebooks(small: Path) -> None:
 
 
 def test_a_bundle_runs_where_there_is_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    guard = "from neoai_utils import parameters\nparameters.check(globals())"
     code = "from neoai_utils import competitions\nprint(competitions.find(7).slug, competitions.__file__)"
-    put(tmp_path, code)
+    put(tmp_path, guard, code)
     monkeypatch.chdir(tmp_path)
     made = opened(kaggle.bundle("task5"), HIDE, tmp_path / "bundle.ipynb")
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert headless.execute(made, tmp_path / "done.ipynb", {}) is None
     said = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells[-1].outputs[0].text
+    assert "did you mean out_dir" in headless.execute(made, tmp_path / "wrong.ipynb", {"out_dri": "x"})
     assert said.split() == ["neoai-2025-cuties-segmentation", str(tmp_path / "empty/neoai_utils/competitions.py")]
 
 
@@ -158,7 +160,7 @@ def test_modules_stand_in_the_notebook_as_they_are(task: str) -> None:
     content, taken = kaggle.bundle(task), kaggle.collect(task)
     assert len(content) <= kaggle.LIMIT
     assert content == kaggle.bundle(task)
-    cells = [cell for cell in library(content) if cell.cell_type == "code"]
+    cells = [cell for cell in library(content) if cell.cell_type == "code" and "%pip" not in cell.source]
     assert all(cell.metadata["_kg_hide-input"] and cell.metadata["jupyter"]["source_hidden"] for cell in cells)
     inlined = dict(re.findall(r"\A%%writefile (\S+)\n(.*)\Z", cell.source, re.DOTALL)[0] for cell in cells
                    if cell.source.startswith("%%writefile"))  # fmt: skip
