@@ -33,6 +33,9 @@ PYTHON_NAMES = {
 # Of packages that ours bring along: each is required by matplotlib or transformers.
 BROUGHT = {"cycler", "tokenizers"}
 
+# The miniature's models that lie neither among its files nor in a bundle; on Kaggle the hub's are used.
+STAND_INS = {"task3": ("neoai_utils/steering/data",)}
+
 # Makes an installed neoai_utils invisible; what the notebook writes must do.
 HIDE = """
 import importlib.util, os, pathlib, sys
@@ -336,6 +339,8 @@ def test_a_bundle_plays_the_competitions_files(task: str, tmp_path: Path, monkey
     first = HIDE if kaggle.NEEDS[task].online else HIDE + OFFLINE
     made = opened(kaggle.bundle(task), first, tmp_path / "bundle.ipynb")
     (tmp_path / "working").mkdir()
+    for name in STAND_INS.get(task, ()):
+        shutil.copytree(ROOT / name, tmp_path / "working" / name)
     monkeypatch.chdir(tmp_path / "working")
     monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path / "input"))
     given = {"out_dir": str(tmp_path / "working")}
