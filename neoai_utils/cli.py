@@ -1,9 +1,11 @@
-"""The `neoai` command: play notebooks, grade a submission, write a miniature, make uploads for Kaggle."""
+"""The `neoai` command: play notebooks once or over a grid, grade a submission, write a miniature or an upload."""
 
 from __future__ import annotations
 
 import ast
 import sys
+from collections import deque
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neoai_utils import competitions, headless, kaggle, workspace
+from neoai_utils import sweep as sweeps
 from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.headless import Play, number, share
 
@@ -101,24 +104,112 @@ def bundle(
         screen.print(f"first put your Kaggle name in place of {user}, or give it here: --user NAME", soft_wrap=True)
 
 
+class Backend(StrEnum):
+    """Where a sweep runs."""
+
+    local = "local"
+    dask = "dask"
+
+
+@app.command()
+def sweep(
+    task: Annotated[str, typer.Argument(help="The task, such as 7. Write it before the parameters.")],
+    *,
+    parameter: Annotated[
+        list[str] | None,
+        typer.Option("--parameter", "-p", help="A notebook parameter and its values: -p NAME V1 V2 …; repeatable."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Points at a time. Left out: one here, all threads of a cluster."),
+    ] = None,
+    outputs: Outputs = Path("outputs"),
+    backend: Annotated[
+        Backend, typer.Option(help="This machine, or a Dask cluster that runs already.")
+    ] = Backend.local,
+    scheduler: Annotated[str | None, typer.Option(help="Address of the Dask scheduler, tcp://HOST:8786.")] = None,
+) -> None:
+    """Play a notebook at every combination of parameter values; a finished point is not run again.
+
+    Leaves sweep.csv, sweep.png and each point's notebook in OUTPUTS/sweeps/TASK. The words after -p NAME are its
+    values, up to the next option; a value that begins with a dash and is no number is written -p NAME=VALUE.
+    The exit status is 1 if a point failed; the same command then runs the failed points again.
+    """
+    if (backend is Backend.dask) != (scheduler is not None):
+        raise ParameterError("--backend dask and --scheduler ADDRESS belong together: give both or none.")
+    plan = sweeps.plan(task, _grid(parameter or []), outputs)
+    plays = sweeps.finished(plan)
+    total = len(plan.points)
+    screen.print(
+        f"{plan.task}: {total} points, {len(plays)} of them finished before; outputs lie in {plan.folder}/",
+        soft_wrap=True,
+    )
+    sweeps.write(plan, plays)
+    for point, done in sweeps.run(plan, plays, jobs, scheduler):
+        plays.append(done)
+        setting = ", ".join(f"{name} {value}" for name, value in point.parameters.items())
+        screen.print(f"{len(plays)}/{total}  " + _line(done, setting), soft_wrap=True, markup=False)
+        sweeps.write(plan, plays)
+    failed = sum(play.error is not None for play in plays)
+    if failed:
+        screen.print(f"{failed} of {total} points failed; the same command runs them again")
+        raise typer.Exit(1)
+
+
+def _grid(texts: list[str]) -> dict[str, list[str]]:
+    """Collect the values of each parameter."""
+    grid: dict[str, list[str]] = {}
+    for text in texts:
+        name, value = _split(text)
+        grid.setdefault(name, []).append(value)
+    return grid
+
+
 def _join_parameters(words: list[str]) -> list[str]:
-    """Write papermill's `-p NAME VALUE` as one option value, `-p NAME=VALUE`, which typer can read repeatedly."""
+    """Write papermill's `-p NAME VALUE` as one option value, `-p NAME=VALUE`, which typer can read repeatedly.
+
+    A sweep's `-p NAME V1 V2` becomes `-p NAME=V1 -p NAME=V2`: typer has no options with any number of values.
+    """
     joined: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        joined.append(word)
-        if word in ("-p", "--parameter"):
-            name = next(rest, "")
-            value = None if "=" in name else next(rest, None)
-            joined.append(name if value is None else f"{name}={value}")
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
+        if word not in ("-p", "--parameter") or not rest:
+            joined.append(word)
+            continue
+        name = rest.popleft()
+        values = [rest.popleft()] if rest and "=" not in name else []
+        while words[0] == "sweep" and values and rest and not _is_option(rest[0]):
+            values.append(rest.popleft())
+        for text in [f"{name}={value}" for value in values] or [name]:
+            joined += [word, text]
     return joined
+
+
+def _is_option(word: str) -> bool:
+    """Tell an option from a value; a negative number is a value."""
+    try:
+        float(word)
+    except ValueError:
+        return word.startswith("-")
+    return False
+
+
+def _split(text: str) -> tuple[str, str]:
+    """Split `name=value`.
+
+    Raises:
+        ParameterError: there is no value, or the name cannot be one.
+    """
+    name, equals, value = text.partition("=")
+    if not equals or not name.isidentifier():
+        raise ParameterError(f"{text!r} is not a parameter; write -p NAME VALUE")
+    return name, value
 
 
 def _parse(text: str) -> tuple[str, object]:
     """Split `name=value`; the value is a Python literal (0.4, True, None) if it reads as one, else text."""
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise ParameterError(f"{text!r} is not a parameter; write -p NAME VALUE")
+    name, value = _split(text)
     try:
         return name, ast.literal_eval(value)
     except (ValueError, SyntaxError):

@@ -13,15 +13,21 @@ which begins with `# Parameters` and is found in IPython's history of inputs.
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from neoai_utils.errors import ParameterError, did_you_mean
 
-__all__ = ["check"]
+__all__ = ["check", "parse"]
 
 _INJECTED = "# Parameters"
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (float, int), "str": (str,), "bool": (bool,)}
+_READERS: dict[str, Callable[[str], int | float | str | bool]] = {
+    "int": int,
+    "float": float,
+    "str": str,
+    "bool": lambda text: {"true": True, "false": False}[text.lower()],
+}
 _WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "True or False"}
 
 
@@ -58,6 +64,27 @@ def check(
         value = namespace.get(name)
         if value is not None and value not in words:
             raise ParameterError(f"unknown value for {name}: {value!r}{did_you_mean(str(value), words)}")
+
+
+def parse(name: str, kind: str, text: str) -> int | float | str | bool | None:
+    """Read a value from the command line as the type that the notebook declares for it; "None" is None in every type.
+
+    Args:
+        name: the parameter, for the message.
+        kind: "int", "float", "str" or "bool".
+        text: the value as typed.
+
+    Raises:
+        ParameterError: the text is no value of this type, or the type is none of the four.
+    """
+    if kind not in _TYPES:
+        raise ParameterError(f"{name} is declared as {kind!r}; a parameter's type is one of {', '.join(_TYPES)}")
+    if text == "None":
+        return None
+    try:
+        return _READERS[kind](text)
+    except (KeyError, ValueError):
+        raise ParameterError(f"{name} must be {_WORDS[kind]} ({kind}), got {text!r}") from None
 
 
 def _declared(namespace: Mapping[str, Any]) -> dict[str, str]:

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
+    import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.image import AxesImage
     from numpy.typing import NDArray
 
     from neoai_utils.scores import Ladder, Row
 
-__all__ = ["COLOURS", "headroom_chart", "image_grid", "image_table", "ladder_chart", "use_style"]
+__all__ = ["COLOURS", "headroom_chart", "image_grid", "image_table", "ladder_chart", "sweep_chart", "use_style"]
 
 # Okabe and Ito's palette, which people with any form of colour vision can tell apart (jfly.uni-koeln.de/color).
 COLOURS = {
@@ -163,3 +167,91 @@ def headroom_chart(shares: Mapping[str, tuple[float | None, float | None]]) -> F
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)  # above: a long bar would run under it
     plt.close(figure)
     return figure
+
+
+_BARS = 30  # of a sweep over many parameters, the best points that still fit a page
+
+
+def sweep_chart(
+    table: pd.DataFrame, parameters: Sequence[str], score: str, label: str, higher_is_better: bool
+) -> Figure:
+    """Draw a sweep: a line over one parameter, a heat map over two, the best points as bars over more.
+
+    Args:
+        table: one row a point, with a column for each parameter and for the score; points without a score are
+            left blank. Columns "baseline", "published" and "ceiling" become dashed lines beside the score "ours".
+        parameters: names of the parameters; those with a single value are not drawn.
+        score: the column to draw.
+        label: the score in words.
+        higher_is_better: the direction of the score; decides the colours' order and which points are best.
+    """
+    import matplotlib.pyplot as plt
+
+    varied = [name for name in parameters if table[name].nunique() > 1] or list(parameters[:1])
+    figure, axes = plt.subplots(figsize=(7.0, 3.6))
+    label = f"{label} ({'higher' if higher_is_better else 'lower'} is better)"
+    if len(varied) == 1:
+        _draw_line(axes, table, varied[0], score)
+        axes.set_ylabel(label)
+    elif len(varied) == 2:
+        picture = _draw_heat(axes, table, varied, score, higher_is_better)
+        figure.colorbar(picture, label=label)
+    else:
+        _draw_best(axes, table, varied, score, higher_is_better)
+        axes.set_xlabel(label)
+        figure.set_size_inches(7.0, 0.9 + 0.27 * len(axes.patches))
+    plt.close(figure)
+    return figure
+
+
+def _levels(values: pd.Series) -> list[Any]:
+    """Return the distinct values: numbers by size, anything else in the order in which it came."""
+    found = list(dict.fromkeys(values))
+    return sorted(found) if _are_numbers(found) else found
+
+
+def _are_numbers(values: Sequence[object]) -> bool:
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in values)
+
+
+def _draw_line(axes: Axes, table: pd.DataFrame, name: str, score: str) -> None:
+    levels = _levels(table[name])
+    places = levels if _are_numbers(levels) else range(len(levels))
+    rows = table.set_index(name).loc[levels]
+    axes.plot(places, rows[score].astype(float), marker="o", color=COLOURS["ours"], label=score)
+    if score == "ours":
+        for role in ("baseline", "published", "ceiling"):
+            if rows[role].notna().any():
+                axes.plot(places, rows[role].astype(float), linestyle="--", color=COLOURS[role], label=role)
+    axes.set_xticks(places, [str(level) for level in levels])
+    axes.set_xlabel(name)
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False)
+
+
+def _draw_heat(axes: Axes, table: pd.DataFrame, names: Sequence[str], score: str, higher_is_better: bool) -> AxesImage:
+    across, down = (_levels(table[name]) for name in names)
+    cells = dict(zip(zip(table[names[0]], table[names[1]], strict=True), table[score].astype(float), strict=True))
+    heat = [[cells.get((x, y), float("nan")) for x in across] for y in down]
+    picture = axes.imshow(heat, cmap="cividis" if higher_is_better else "cividis_r", aspect="auto", origin="lower")
+    for (x, y), value in cells.items():
+        spot = (across.index(x), down.index(y))
+        text = "–" if math.isnan(value) else f"{value:.3f}"
+        axes.annotate(
+            text, spot, ha="center", va="center", bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 1.5}
+        )
+    axes.set_xticks(range(len(across)), [str(level) for level in across])
+    axes.set_yticks(range(len(down)), [str(level) for level in down])
+    axes.set(xlabel=names[0], ylabel=names[1])
+    axes.grid(visible=False)
+    return picture
+
+
+def _draw_best(axes: Axes, table: pd.DataFrame, names: Sequence[str], score: str, higher_is_better: bool) -> None:
+    values = table[score].astype(float).dropna().sort_values(ascending=not higher_is_better).head(_BARS)
+    bars = axes.barh(range(len(values)), values, color=COLOURS["ours"])
+    axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
+    texts = [", ".join(f"{name} {table.loc[row, name]}" for name in names) for row in values.index]
+    axes.set_yticks(range(len(values)), texts)
+    axes.invert_yaxis()
+    axes.grid(axis="y", visible=False)
+    axes.margins(x=0.12)

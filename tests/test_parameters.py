@@ -78,3 +78,30 @@ def test_a_cell_without_plain_types_is_refused(cell: str) -> None:
 @given(st.floats(0, 1))
 def test_every_number_in_range_passes(value: float) -> None:
     parameters.check(notebook(f"threshold = {value!r}"), between={"threshold": (0, 1)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "value"),
+    [
+        ("int", "-3", -3), ("float", "3", 3.0), ("float", "1e-3", 0.001), ("str", "3", "3"), ("str", "", ""),
+        ("bool", "True", True), ("bool", "false", False), ("int", "None", None), ("str", "None", None),
+    ],
+)  # fmt: skip
+def test_typed_values_are_read_as_declared(kind, text, value) -> None:
+    found = parameters.parse("x", kind, text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "message"),
+    [
+        ("int", "1.0", r"x must be a whole number \(int\), got '1.0'"),
+        ("float", "high", r"x must be a number \(float\), got 'high'"),
+        ("bool", "1", r"x must be True or False \(bool\), got '1'"),
+        ("list", "1", "x is declared as 'list'; a parameter's type is one of int, float, str, bool"),
+    ],
+)
+def test_typed_values_of_another_type_are_refused(kind, text, message) -> None:
+    with pytest.raises(ParameterError, match=message):
+        parameters.parse("x", kind, text)

@@ -145,7 +145,6 @@ def distil(
     *,
     repel: float = 0.0,
     weight: float = 1.0,
-    teacher: UNet2DConditionModel | None = None,
 ) -> list[float]:
     """Teach the UNet to predict for one prompt what the unedited UNet predicts for another; return the losses.
 
@@ -165,10 +164,9 @@ def distil(
         schedule: steps, rate, batch.
         repel: how far beyond the goal to go, away from the source.
         weight: of the loss on the prompts to keep.
-        teacher: the unedited UNet; None: the pipeline's as it is now.
     """
     rng = np.random.default_rng(schedule.seed)
-    teacher = teacher or copy.deepcopy(pipe.unet).requires_grad_(False)
+    teacher = copy.deepcopy(pipe.unet).requires_grad_(False)
     noising = _noising(pipe)
 
     def loss_of(model: nn.Module, generator: torch.Generator) -> Tensor:

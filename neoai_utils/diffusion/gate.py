@@ -36,15 +36,13 @@ class Redirection:
 
     Attributes:
         weight: (width,) of the gate.
-        bias: of the gate; a text whose sum s has weight s + bias above `threshold` is redirected.
+        bias: of the gate; a text whose sum s has weight s + bias above 0, even odds, is redirected.
         matrix: (width, width), multiplied with every state of such a text.
-        threshold: in log-odds; 0 is even odds.
     """
 
     weight: Tensor
     bias: float
     matrix: Tensor
-    threshold: float = 0.0
 
     def odds(self, sums: Tensor) -> Tensor:
         """Return the log-odds (n,) that texts with these sums (n, width) speak of the source concept."""
@@ -57,7 +55,6 @@ def fit(
     pairs: Sequence[tuple[str, str]],
     others: Sequence[str],
     strength: float = 1.0,
-    threshold: float = 0.0,
 ) -> Redirection:
     """Fit the gate to source prompts against others, and the map to the pairs.
 
@@ -66,7 +63,6 @@ def fit(
         pairs: (source prompt, target prompt).
         others: prompts to be read as before; the empty one, of classifier-free guidance, should be among them.
         strength: pull of the map towards leaving states alone.
-        threshold: log-odds above which a text is redirected.
 
     Raises:
         ParameterError: there are no pairs or no others.
@@ -88,7 +84,7 @@ def fit(
     source, target = (values.float() for values in paired_states(pipe, sources, targets))
     one = torch.eye(source.shape[1], device=source.device)
     matrix = solve(one, source, target, source[:0], strength)
-    return Redirection(torch.tensor(weight, dtype=torch.float32), bias, matrix, threshold)
+    return Redirection(torch.tensor(weight, dtype=torch.float32), bias, matrix)
 
 
 @contextmanager
@@ -96,7 +92,7 @@ def redirected(pipe: StableDiffusionPipeline, fitted: Redirection) -> Iterator[N
     """Let the pipeline's text encoder read by a fitted gate and map, within the `with` block."""
 
     def hook(_module: object, _inputs: object, output: Any) -> Any:
-        inside = fitted.odds(output.pooler_output) > fitted.threshold
+        inside = fitted.odds(output.pooler_output) > 0
         states = output.last_hidden_state
         moved = states.float() @ fitted.matrix.to(states.device).T
         output.last_hidden_state = torch.where(inside[:, None, None], moved.to(states.dtype), states)

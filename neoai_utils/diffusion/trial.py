@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neoai_utils.diffusion.files import Kind, scores
@@ -63,16 +64,15 @@ class Trial:
     tests: Sequence[str]
     sampling: Sampling
 
-    def run(self, edit: Edit) -> Outcome:
-        """Make an edit, draw own and test prompts, undo the edit."""
+    def run(self, edit: Edit, folder: Path | None = None) -> Outcome:
+        """Make an edit, draw own and test prompts, undo the edit; test pictures go to a folder as they are drawn."""
         with undone(self.pipe), stopwatch() as watch:
             with PeakMemory(self.pipe.device) as memory:
                 acting = entered(edit(self.pipe))
             watch.stop()
             with acting:
-                return Outcome(
-                    self._own_scores(), watch.seconds, memory.megabytes, draw(self.pipe, self.tests, self.sampling)
-                )
+                drawn = draw(self.pipe, self.tests, self.sampling, folder)
+                return Outcome(self._own_scores(), watch.seconds, memory.megabytes, drawn)
 
     def validate(self, edit: Edit) -> dict[str, float]:
         """Return the scores of an edit on our own prompts alone."""

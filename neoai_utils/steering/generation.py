@@ -109,12 +109,15 @@ def generate(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> list
 
 def _continue(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> list[list[int]]:
     """Draw the continuations of one batch by inverting the cumulated probabilities at the prompts' own numbers."""
+    from transformers import DynamicCache
+
     model, ends = writer.model, _ends(writer)
     ids, mask = encode(writer, prompts, side="left")
     numbers = np.stack([uniform(prompt, sampling.new_tokens, sampling.seed) for prompt in prompts])
     luck = torch.from_numpy(numbers.astype(np.float32)).to(ids.device)
     position = (mask.cumsum(1) - 1).clamp(min=0)
-    state: dict[str, Any] = {"past_key_values": None}
+    cache = DynamicCache()  # filled in place; not every model of every transformers gives it back
+    state: dict[str, Any] = {"past_key_values": cache}
     done = torch.zeros(len(prompts), dtype=torch.bool, device=ids.device)
     drawn: list[Tensor] = []
     for step in range(sampling.new_tokens):
@@ -126,7 +129,7 @@ def _continue(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> lis
         done = done | torch.isin(token[:, 0], ends)
         if done.all():
             break
-        state = {"past_key_values": state["past_key_values"]}
+        state = {"past_key_values": state.get("past_key_values", cache)}
         ids, mask = drawn[-1], torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
         position = position[:, -1:] + 1
     stops = set(ends.tolist())

@@ -58,8 +58,8 @@ def test_the_pipeline_draws_by_it(pipe, fitted):
     with redirected(pipe, fitted):
         assert (drawn(PAIRS[0][0]) != horse).any()
         assert (drawn(OTHERS[0]) == cow).all()
-    with redirected(pipe, Redirection(fitted.weight, fitted.bias, fitted.matrix, threshold=1e9)):
-        assert (drawn(PAIRS[0][0]) == horse).all(), "nobody passes so high a threshold"
+    with redirected(pipe, Redirection(fitted.weight, -1e9, fitted.matrix)):
+        assert (drawn(PAIRS[0][0]) == horse).all(), "nobody passes so strict a gate"
 
 
 @settings(max_examples=20, deadline=None)

@@ -24,13 +24,14 @@ def bright(pictures, texts):
     return np.array([int(np.asarray(picture).mean() < 128) for picture in pictures])
 
 
-def test_an_edit_is_scored_and_undone(pipe):
+def test_an_edit_is_scored_and_undone(pipe, tmp_path):
     trial = Trial(pipe, bright, PROMPTS, KINDS, ["a foal"], FAST)
     before = (fingerprint(pipe.unet), fingerprint(pipe.text_encoder))
-    outcome = trial.run(lambda pipe: pipe.unet.conv_out.bias.data.add_(1))
+    outcome = trial.run(lambda pipe: pipe.unet.conv_out.bias.data.add_(1), tmp_path)
     assert (fingerprint(pipe.unet), fingerprint(pipe.text_encoder)) == before
     assert set(outcome.own) == {"strict", "official", *KINDS}
     assert len(outcome.pictures) == 1
+    assert (tmp_path / "00000.png").is_file()
     assert outcome.seconds >= 0
 
 
