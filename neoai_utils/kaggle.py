@@ -7,7 +7,7 @@ working folder and imported from there. Nothing is packed, and nothing is execut
 A bundle plays the competition's own files, which Kaggle mounts, so a miniature's code and data stay behind (the code
 comes along where the notebook imports it by name). Of the files in a `data` folder those travel that are named in a
 module which the notebook itself imports, such as the photographs that task 7 looks at and their credits: text in
-readable cells, the rest as base64.
+readable cells, the rest as base85.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from __future__ import annotations
 import ast
 import json
 import re
-from base64 import b64encode
+from base64 import b85encode
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,13 +41,13 @@ _COLLAPSED = {
     "jupyter": {"source_hidden": True, "outputs_hidden": True},
     "tags": [TAG],
 }
-_LINE = 1000  # characters of base64 a line
+_LINE = 1000  # characters of base85 a line
 # import name -> requirement, as in requirements.txt, of what Kaggle's image does not have
 ABSENT = {
-    "gguf": "gguf>=0.10",
+    "gguf": "gguf>=0.13",
     "hassil": "hassil>=3.0",
     "open_clip": "open_clip_torch>=2.30",
-    "sae_lens": "sae-lens>=6.20",
+    "sae_lens": "sae-lens>=6.39",
     "seqeval": "seqeval>=1.2.2",
 }
 _HELD = ("numpy", "pillow", "torch", "torchvision", "transformers")  # of the image; an installation must not move them
@@ -286,11 +286,14 @@ def _introduction(task: str) -> str:
 
 def _install_cell(packages: Iterable[str]) -> str:
     wanted = " ".join(f'"{package}"' for package in packages)
-    pattern = "|".join(_HELD)
     return (
         "# What Kaggle's image does not have; what it has stays as it is.\n"
-        f'!pip freeze | grep -E "^({pattern})==" > held.txt\n'
-        f"%pip install --quiet --disable-pip-version-check --constraint held.txt {wanted}"
+        "from importlib.metadata import version\n"
+        "from pathlib import Path\n\n"
+        f"held = {json.dumps(_HELD)}\n"
+        'Path("held.txt").write_text("\\n".join(f"{name}=={version(name)}" for name in held))\n'
+        f"%pip install --quiet --disable-pip-version-check --constraint held.txt {wanted}\n"
+        'Path("held.txt").unlink()'
     )
 
 
@@ -314,10 +317,10 @@ def _data_cell(path: str) -> str:
     content = (_ROOT / path).read_bytes()
     if path.endswith((".json", ".md", ".txt")) and content.endswith(b"\n"):
         return _module_cell(path)
-    text = b64encode(content).decode()
+    text = b85encode(content).decode()  # no quote and no backslash in its alphabet
     lines = "\n".join(text[start : start + _LINE] for start in range(0, len(text), _LINE))
     return (
         f"# {path}, {len(content):,} bytes\n"
-        "from base64 import b64decode\n\n"
-        f'Path("{path}").write_bytes(b64decode("""\n{lines}\n"""))'
+        "from base64 import b85decode\n\n"
+        f'Path("{path}").write_bytes(b85decode("""{lines}""".replace("\\n", "")))'
     )

@@ -21,6 +21,7 @@ __all__ = [
     "Stopwatch",
     "data_places",
     "host",
+    "kaggle_folder",
     "peak_memory_mb",
     "pick_device",
     "progress",
@@ -234,12 +235,16 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
+def kaggle_folder(name: Literal["input", "working"]) -> Path:
+    """Return Kaggle's folder of mounts or of outputs; `$KAGGLE_INPUT` and `$KAGGLE_WORKING` override them for tests."""
+    return Path(os.environ.get(f"KAGGLE_{name.upper()}", f"/kaggle/{name}"))
+
+
 def data_places() -> tuple[Path, ...]:
     """Return the folders that may hold a competition's folder.
 
-    They are Kaggle's mounts (`$KAGGLE_INPUT` overrides them for tests) and, on Colab, the session's folder and the
-    user's mounted drive.
+    They are Kaggle's mounts and, on Colab, the session's folder and the user's mounted drive.
     """
-    mounted = Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
+    mounted = kaggle_folder("input")
     places = (mounted, mounted / "competitions")
     return (*places, _COLAB, _COLAB / "drive" / "MyDrive") if host() == "colab" else places

@@ -221,7 +221,7 @@ def open_workspace(
 
 
 def _default_out(competition: Competition) -> Path:
-    return Path("/kaggle/working") if runtime.host() == "kaggle" else Path("outputs") / competition.task
+    return runtime.kaggle_folder("working") if runtime.host() == "kaggle" else Path("outputs") / competition.task
 
 
 def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:

@@ -7,7 +7,6 @@ import csv
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +18,6 @@ from packaging.requirements import Requirement
 
 from neoai_utils import cli, competitions, headless, kaggle
 from neoai_utils.errors import DataError, NeoaiError, UnknownTaskError
-from neoai_utils.workspace import build_miniature
 
 ROOT = Path(__file__).resolve().parent.parent
 TASKS = headless.available()
@@ -32,30 +30,6 @@ PYTHON_NAMES = {
 }
 # Of packages that ours bring along: each is required by matplotlib or transformers.
 BROUGHT = {"cycler", "tokenizers"}
-
-# The miniature's models that lie neither among its files nor in a bundle; on Kaggle the hub's are used.
-STAND_INS = {"task3": ("neoai_utils/steering/data",)}
-
-# Makes an installed neoai_utils invisible; what the notebook writes must do.
-HIDE = """
-import importlib.util, os, pathlib, sys
-sys.meta_path[:] = [f for f in sys.meta_path if "editable" not in (getattr(f, "__module__", "") + repr(f))]
-sys.path[:] = [p for p in sys.path if not (pathlib.Path(p or ".") / "neoai_utils").exists()]
-assert importlib.util.find_spec("neoai_utils") is None
-"""
-OFFLINE = """
-import socket
-def refuse(*_): raise OSError("no network here")
-socket.socket.connect = socket.create_connection = refuse
-"""
-
-
-def opened(content: bytes, first: str, path: Path) -> Path:
-    """Write a bundle with one more cell before all others."""
-    book = nbformat.reads(content.decode(), as_version=4)
-    book.cells.insert(0, new_code_cell(first))
-    nbformat.write(book, path)
-    return path
 
 
 def library(content: bytes) -> list:
@@ -144,18 +118,22 @@ def test_unknown_and_missing_notebooks(small: Path) -> None:
         kaggle.write("task7", small)
 
 
-def test_a_bundle_runs_where_there_is_no_library(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bundle_runs_where_there_is_no_library(tmp_path: Path, monkeypatch, bare) -> None:
+    """Nor a network: what the image has not is installed already."""
     guard = "from neoai_utils import parameters\nparameters.check(globals())"
-    code = "from neoai_utils import competitions\nprint(competitions.find(7).slug, competitions.__file__)"
+    code = (
+        "import seqeval\nfrom neoai_utils import competitions\nprint(competitions.find(7).slug, competitions.__file__)"
+    )
     put(tmp_path, guard, code)
     monkeypatch.chdir(tmp_path)
-    made = opened(kaggle.bundle("task5"), HIDE, tmp_path / "bundle.ipynb")
+    made = bare(kaggle.bundle("task5"), online=False)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert headless.execute(made, tmp_path / "done.ipynb", {}) is None
     said = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells[-1].outputs[0].text
     assert "did you mean out_dir" in headless.execute(made, tmp_path / "wrong.ipynb", {"out_dri": "x"})
     assert said.split() == ["neoai-2025-cuties-segmentation", str(tmp_path / "empty/neoai_utils/competitions.py")]
+    assert [path.name for path in (tmp_path / "empty").iterdir()] == ["neoai_utils"]
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -210,7 +188,7 @@ for task in json.loads(sys.argv[1]):
 """
 
 
-def test_unpacked_modules_import_and_say_when_files_are_missing(tmp_path: Path) -> None:
+def test_unpacked_modules_import_and_say_when_files_are_missing(tmp_path: Path, hide_library: str) -> None:
     for task in TASKS:
         (tmp_path / task).mkdir()
         sources = [c.source for c in library(kaggle.bundle(task)) if c.cell_type == "code" and "%pip" not in c.source]
@@ -220,7 +198,7 @@ def test_unpacked_modules_import_and_say_when_files_are_missing(tmp_path: Path) 
     folders = {"NEOAI_CACHE": str(tmp_path / "cache"), "KAGGLE_INPUT": str(tmp_path / "input"),
                "IPYTHONDIR": str(tmp_path / "home")}  # fmt: skip
     done = subprocess.run(
-        [sys.executable, "-I", "-c", HIDE + UNPACK, json.dumps(TASKS), str(tmp_path)],
+        [sys.executable, "-I", "-c", hide_library + UNPACK, json.dumps(TASKS), str(tmp_path)],
         cwd=tmp_path / "home", env=os.environ | folders, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
@@ -328,23 +306,3 @@ def test_the_command_writes_the_same_files_again(small: Path, monkeypatch, capsy
 def test_the_command_tells_what_is_wrong(small: Path, monkeypatch, capsys, words, message) -> None:
     assert run(monkeypatch, "bundle", *words) == 1
     assert message in capsys.readouterr().err
-
-
-@pytest.mark.story
-@pytest.mark.parametrize("task", TASKS)
-def test_a_bundle_plays_the_competitions_files(task: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Played in an empty folder, without the library, on files mounted as Kaggle does."""
-    files = build_miniature(task) / "data"
-    shutil.copytree(files, tmp_path / "input" / competitions.find(task).slug)
-    first = HIDE if kaggle.NEEDS[task].online else HIDE + OFFLINE
-    made = opened(kaggle.bundle(task), first, tmp_path / "bundle.ipynb")
-    (tmp_path / "working").mkdir()
-    for name in STAND_INS.get(task, ()):
-        shutil.copytree(ROOT / name, tmp_path / "working" / name)
-    monkeypatch.chdir(tmp_path / "working")
-    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path / "input"))
-    given = {"out_dir": str(tmp_path / "working")}
-    assert headless.execute(made, tmp_path / "done.ipynb", given) is None
-    results = json.loads((tmp_path / "working/results.json").read_text())
-    assert (results["data"], results["ours"]) == ("competition", None)
-    assert (tmp_path / "working/submission.csv").is_file()
