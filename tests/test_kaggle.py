@@ -257,8 +257,9 @@ def requirements() -> list[Requirement]:
 def test_the_ranges_admit_what_the_hosts_have(image: str) -> None:
     """The table holds what each image has: a version, * for one that is not on record, nothing for absent.
 
-    Colab's are those of August 2026, and of June 2026 where that record is silent. Kaggle builds on Colab's image of
-    May 2026 (June's list is the nearest on record), pins nbconvert and adds onnx and papermill.
+    Colab's are those of 2026-08-19 and, where that record is silent, of June 2026 (googlecolab/backend-info,
+    pip-freeze.gpu.txt). Kaggle builds on Colab's image of May 2026, for which June's list stands, and adds packages of
+    its own (Kaggle/docker-python, kaggle_requirements.txt), of which nbconvert's pin, onnx and papermill are on record.
     """
     versions = {row["package"]: row[image] for row in IMAGES}
     wanted = {requirement.name.replace("_", "-"): requirement for requirement in requirements()}
