@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
     import torch
+    from accelerate import Accelerator
 
 __all__ = [
     "PeakMemory",
@@ -22,6 +23,7 @@ __all__ = [
     "data_places",
     "host",
     "kaggle_folder",
+    "own_rows",
     "peak_memory_mb",
     "pick_device",
     "progress",
@@ -95,6 +97,16 @@ def seed_everything(seed: int) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
+
+
+def own_rows(accelerator: Accelerator, count: int) -> list[int]:
+    """Return which rows of a batch of `count` this process reads; under `accelerate launch` each reads a part.
+
+    Every process draws the whole batch from the same seeds, so the batch is the same however many processes share it.
+    Where it cannot be shared evenly, a last row is read twice.
+    """
+    with accelerator.split_between_processes(list(range(count)), apply_padding=True) as rows:
+        return list(rows)
 
 
 class Stopwatch:

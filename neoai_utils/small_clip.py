@@ -129,8 +129,8 @@ class _TokenDropper:
         number = tokens.shape[1] - 1
         if self.shown >= number:
             return tokens
-        chosen = torch.rand(len(tokens), number).argsort(dim=1)[:, : self.shown] + 1
-        chosen = torch.cat([torch.zeros(len(tokens), 1, dtype=torch.long), chosen], dim=1)
+        chosen = torch.rand(len(tokens), number, device=tokens.device).argsort(dim=1)[:, : self.shown] + 1
+        chosen = torch.cat([chosen.new_zeros(len(tokens), 1), chosen], dim=1)
         return tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[-1]))
 
 
@@ -147,7 +147,7 @@ def train(
     shown_tokens: int,
     seed: int,
 ) -> list[float]:
-    """Train in place with AdamW and a one-cycle rate; return the mean loss of every epoch.
+    """Train in place, where the model is, with AdamW and a one-cycle rate; return the mean loss of every epoch.
 
     Args:
         model: as `make_model` makes it.
@@ -161,13 +161,15 @@ def train(
         shown_tokens: how many of a picture's tokens are seen in all epochs but the last.
         seed: of order, mirror images and tokens seen.
     """
-    mean, std = (torch.tensor(values).view(3, 1, 1) * 255 for values in (CLIP_MEAN, CLIP_STD))
+    device = model.device
+    pixels = pixels.to(device)
+    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) * 255 for values in (CLIP_MEAN, CLIP_STD))
     words = tokenizer(
         list(captions), padding="max_length", truncation=True, max_length=tokenizer.model_max_length,
         return_tensors="pt",
-    )  # fmt: skip
+    ).to(device)  # fmt: skip
     numbers = {caption: index for index, caption in enumerate(sorted(set(captions)))}
-    group = torch.tensor([numbers[caption] for caption in captions])
+    group = torch.tensor([numbers[caption] for caption in captions], device=device)
     dropper = _TokenDropper(shown_tokens)
     handle = model.vision_model.embeddings.register_forward_hook(dropper)
     per_epoch = len(pixels) // batch
@@ -179,8 +181,8 @@ def train(
     for epoch in range(epochs):
         if epoch == epochs - 1:
             dropper.shown = 10**9
-        total = 0.0
-        for rows in torch.randperm(len(pixels))[: per_epoch * batch].view(-1, batch):
+        total = torch.zeros((), device=device)
+        for rows in torch.randperm(len(pixels), device=device)[: per_epoch * batch].view(-1, batch):
             seen = (pixels[rows].float() - mean) / std
             seen = seen.flip(3) if torch.rand(()) < 0.5 else seen
             output = model(
@@ -192,8 +194,8 @@ def train(
             torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
             optimiser.step()
             schedule.step()
-            total += loss.item()
-        losses.append(total / per_epoch)
+            total += loss.detach()
+        losses.append(float(total) / per_epoch)
     handle.remove()
     model.eval()
     return losses

@@ -3,7 +3,8 @@
 The loss is alpha * CE(labels) + (1 - alpha) * T^2 * KL(teacher_T || student_T), "learning without forgetting"
 (Li and Hoiem 2016, 1606.09282). The teacher is the network as it was given; it reads the same augmented pictures, but
 in evaluation mode. What may vary is which logits are distilled, whether BatchNorm statistics are frozen, which
-parameters learn, and at which rates.
+parameters learn, and at which rates. Under `accelerate launch` the processes share each batch; a BatchNorm that is not
+frozen then normalises each part by itself.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from torch.nn import functional
 from neoai_utils.continual import checkpoint
 from neoai_utils.continual.inference import Pixels, normalised
 from neoai_utils.errors import ParameterError
+from neoai_utils.runtime import own_rows
 
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
@@ -100,10 +102,14 @@ def fine_tune(
     Raises:
         ParameterError: the teacher or the old classes that the plan needs are missing, or the lengths differ.
     """
+    from accelerate import Accelerator
+
     labels = torch.from_numpy(np.array(classes, dtype=np.int64))
     _check(plan, len(pixels), labels, teacher, old)
     student = checkpoint.clone(model)
-    device = next(student.parameters()).device
+    accelerator = Accelerator(cpu=next(student.parameters()).device.type == "cpu")
+    device = accelerator.device
+    teacher = None if teacher is None else teacher.to(device)
     images, labels = torch.as_tensor(pixels), labels.to(device)
     extra = None if replay is None else torch.as_tensor(replay)
     chosen = list(old) if plan.distil == "old" else list(range(student.num_classes))
@@ -113,6 +119,7 @@ def fine_tune(
     optimiser = _optimiser(student, plan)
     schedule = _cosine(optimiser, plan.epochs * math.ceil(len(images) / plan.batch))
     generator = torch.Generator().manual_seed(seed)
+    prepared, optimiser = accelerator.prepare(student, optimiser)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         for epoch in range(plan.epochs):
@@ -123,17 +130,19 @@ def fine_tune(
                 if extra is not None:
                     batch = torch.cat([batch, extra[torch.randint(len(extra), (len(rows),), generator=generator)]])
                 views = augment(normalised(batch), generator)
-                views = (deform(views, generator) if plan.deform else views).to(device)
-                logits = student(views)
-                loss = plan.alpha * functional.cross_entropy(logits[: len(rows)], labels[rows])
+                views = deform(views, generator) if plan.deform else views
+                mine = own_rows(accelerator, len(rows))
+                views = views[[start + row for start in range(0, len(views), len(rows)) for row in mine]].to(device)
+                logits = prepared(views)
+                loss = plan.alpha * functional.cross_entropy(logits[: len(mine)], labels[rows[mine]])
                 if teacher is not None and plan.alpha < 1:
                     with torch.no_grad():
                         goal = teacher(views)
                     lesson = distillation(logits[:, chosen], goal[:, chosen], plan.temperature)
                     loss = loss + (1 - plan.alpha) * lesson
                 optimiser.zero_grad()
-                loss.backward()  # type: ignore[no-untyped-call]
-                nn.utils.clip_grad_norm_(student.parameters(), plan.clip)
+                accelerator.backward(loss)
+                accelerator.clip_grad_norm_(student.parameters(), plan.clip)
                 optimiser.step()
                 schedule.step()
             if watch is not None:

@@ -19,7 +19,7 @@ from neoai_utils.errors import DataError
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["JointModel", "Logits", "load_encoder"]
+__all__ = ["JointModel", "Logits", "load_encoder", "loss"]
 
 
 class Logits(NamedTuple):
@@ -49,16 +49,22 @@ class JointModel(nn.Module):
         states = self.encoder(input_ids=pieces, attention_mask=mask).last_hidden_state
         return Logits(self.intent_head(states[:, 0]), self.slot_head(states))
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Return the sum of both heads' mean cross-entropies; a head without any label adds nothing."""
-        device = self.intent_head.weight.device
-        found = self(batch.pieces.to(device), batch.mask.to(device))
-        parts = ((found.intents, batch.intents), (found.slots.flatten(0, 1), batch.slots.flatten()))
-        total = torch.zeros((), device=device)
-        for logits, labels in parts:
-            if bool((labels != IGNORED).any()):
-                total = total + functional.cross_entropy(logits, labels.to(device), ignore_index=IGNORED)
-        return total
+
+def loss(model: nn.Module, batch: Batch) -> Tensor:
+    """Return the sum of both heads' mean cross-entropies; a head without any label adds nothing.
+
+    Args:
+        model: a `JointModel`, or one wrapped for several processes.
+        batch: what it reads.
+    """
+    device = next(model.parameters()).device
+    found = model(batch.pieces.to(device), batch.mask.to(device))
+    parts = ((found.intents, batch.intents), (found.slots.flatten(0, 1), batch.slots.flatten()))
+    total = torch.zeros((), device=device)
+    for logits, labels in parts:
+        if bool((labels != IGNORED).any()):
+            total = total + functional.cross_entropy(logits, labels.to(device), ignore_index=IGNORED)
+    return total
 
 
 def load_encoder(source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:

@@ -3,7 +3,7 @@
 The encoder guesses hidden pieces from their neighbours (Devlin et al., 1810.04805), on the very kind of text that the
 task is about (Gururangan et al. 2020, 2004.10964). A sentence and its translation side by side make a text of two
 languages, in which a hidden Russian piece may be read off the English half: translation language modelling (Lample and
-Conneau, 1901.07291).
+Conneau, 1901.07291). Under `accelerate launch` the processes share each batch, and each hides pieces of its own texts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 
 from neoai_utils.crosslingual.encoding import IGNORED
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import progress, seed_everything
+from neoai_utils.runtime import own_rows, progress, seed_everything
 
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerFast
@@ -71,21 +71,21 @@ def read_on(
     optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
     schedule = get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
     accelerator = Accelerator()
-    model, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
+    model, optimizer = accelerator.prepare(model, optimizer)  # not the schedule, which counts batches
     collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=hidden)
     random = np.random.default_rng(seed)
     losses = []
     model.train()
     for _ in progress(range(steps), "reading"):
         chosen = [texts[place] for place in random.choice(len(texts), min(batch, len(texts)), replace=False)]
-        pieces = [_pieces(tokenizer, text, longest) for text in chosen]
+        pieces = [_pieces(tokenizer, chosen[row], longest) for row in own_rows(accelerator, len(chosen))]
         loss = model(**_hidden(collate, pieces).to(accelerator.device)).loss
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         optimizer.zero_grad()
-        losses.append(loss.item())
+        losses.append(accelerator.reduce(loss.detach(), "mean").item())
     return encoder.eval(), losses
 
 

@@ -2,7 +2,7 @@
 
 AdamW (Loshchilov and Hutter, 1711.05101), a rate that rises over the first steps and then falls to zero, and gradients
 cut to a largest norm: the recipe that BERT's authors fine-tune with (1810.04805). Utterances may be changed anew each
-time they are drawn, as code-switching does.
+time they are drawn, as code-switching does. Under `accelerate launch` the processes share each batch.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ import torch
 
 from neoai_utils.crosslingual.conll import Utterance
 from neoai_utils.crosslingual.encoding import Collator
-from neoai_utils.crosslingual.joint import JointModel
+from neoai_utils.crosslingual.joint import JointModel, loss
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import progress, seed_everything
+from neoai_utils.runtime import own_rows, progress, seed_everything
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -74,7 +74,7 @@ def fine_tune(encoder: PreTrainedModel, collate: Collator, parts: Sequence[Part]
     Raises:
         ParameterError: there is nothing to train on.
     """
-    from accelerate import Accelerator
+    from accelerate import Accelerator, DistributedDataParallelKwargs
     from transformers import get_constant_schedule, get_linear_schedule_with_warmup
 
     seed_everything(seed)
@@ -85,12 +85,14 @@ def fine_tune(encoder: PreTrainedModel, collate: Collator, parts: Sequence[Part]
         if plan.scheduled
         else get_constant_schedule(optimizer)
     )
-    accelerator = Accelerator()
-    prepared, optimizer, schedule = accelerator.prepare(model, optimizer, schedule)
+    # a part of a batch may have no label for one of the heads; the schedule counts batches, so it is not prepared
+    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    prepared, optimizer = accelerator.prepare(model, optimizer)
+    mine = own_rows(accelerator, plan.batch)
     prepared.train()
     drawn = batches(parts, plan.batch, plan.steps, np.random.default_rng(seed))
     for utterances in progress(drawn, "fine-tuning", total=plan.steps):
-        accelerator.backward(model.loss(collate(utterances)))
+        accelerator.backward(loss(prepared, collate([utterances[row] for row in mine])))
         if plan.clip is not None:
             accelerator.clip_grad_norm_(prepared.parameters(), plan.clip)
         optimizer.step()

@@ -1,7 +1,7 @@
 """Edits by gradient steps on the UNet: fine-tuning on own pictures, and distillation from the unedited network.
 
 All loops are accelerate's, so they run as they are on one processor, on a GPU, or on several under
-`accelerate launch`; each process then draws its own rows and the gradients are averaged.
+`accelerate launch`; each process then reads its part of the same batch and the gradients are averaged.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from torch.nn import functional
 from neoai_utils.diffusion.generation import Sampling, draw
 from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import ParameterError
+from neoai_utils.runtime import own_rows
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
@@ -113,27 +114,33 @@ def fine_tune(
     rng = np.random.default_rng(schedule.seed)
     noising = _noising(pipe)
 
-    def loss_of(model: nn.Module, generator: torch.Generator) -> Tensor:
+    def loss_of(model: nn.Module, generator: torch.Generator, mine: list[int]) -> Tensor:
         rows = rng.integers(len(examples.prompts), size=schedule.batch)
         said = [examples.prompts[row] for row in rows]
         said = [
             replace_word(t, "pig", words[int(rng.integers(len(words)))]) if rng.random() < share else t for t in said
         ]
-        loss = _noise_loss(pipe, model, _noised(noising, examples.latents[rows], generator), said)
+        loss = _noise_loss(pipe, model, _noised(noising, examples.latents[rows], generator), said, mine)
         if prior is not None:
             rows = rng.integers(len(prior.prompts), size=schedule.batch)
             kept = [prior.prompts[row] for row in rows]
-            loss = loss + weight * _noise_loss(pipe, model, _noised(noising, prior.latents[rows], generator), kept)
+            noised = _noised(noising, prior.latents[rows], generator)
+            loss = loss + weight * _noise_loss(pipe, model, noised, kept, mine)
         return loss
 
     return _optimise(pipe, schedule, loss_of)
 
 
 def _noise_loss(
-    pipe: StableDiffusionPipeline, model: nn.Module, noised: tuple[Tensor, Tensor, Tensor], said: list[str]
+    pipe: StableDiffusionPipeline,
+    model: nn.Module,
+    noised: tuple[Tensor, Tensor, Tensor],
+    said: list[str],
+    mine: list[int],
 ) -> Tensor:
-    noisy, times, noise = noised
-    return functional.mse_loss(model(noisy, times, _states(pipe, said)).sample.float(), noise.float())
+    noisy, times, noise = (part[mine] for part in noised)
+    found = model(noisy, times, _states(pipe, [said[row] for row in mine])).sample
+    return functional.mse_loss(found.float(), noise.float())
 
 
 def distil(
@@ -169,12 +176,14 @@ def distil(
     teacher = copy.deepcopy(pipe.unet).requires_grad_(False)
     noising = _noising(pipe)
 
-    def loss_of(model: nn.Module, generator: torch.Generator) -> Tensor:
+    def loss_of(model: nn.Module, generator: torch.Generator, mine: list[int]) -> Tensor:
         chosen = [pairs[row] for row in rng.integers(len(pairs), size=schedule.batch)]
         kept = [keep[row] for row in rng.integers(len(keep), size=schedule.batch)]
         noisy, times, _ = _noised(noising, seen[rng.integers(len(seen), size=2 * schedule.batch)], generator)
-        source, goal, same = (_states(pipe, texts) for texts in ([a for a, _ in chosen], [b for _, b in chosen], kept))
-        half = schedule.batch
+        noisy, times = (part[mine + [schedule.batch + row for row in mine]] for part in (noisy, times))
+        said = ([chosen[row][0] for row in mine], [chosen[row][1] for row in mine], [kept[row] for row in mine])
+        source, goal, same = (_states(pipe, texts) for texts in said)
+        half = len(mine)
         with torch.no_grad():
             aim = teacher(noisy, times, torch.cat([goal, same])).sample.float()
             if repel:
@@ -209,8 +218,21 @@ def _noised(noising: Any, latents: Tensor, generator: torch.Generator) -> tuple[
 # -------------------------------------------------------------------------------------------------------- the one loop
 
 
+class _Shell(nn.Module):
+    """Hands all on to a network. Accelerate changes what it prepares, for good: this, and not the network."""
+
+    def __init__(self, network: nn.Module) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, *inputs: Any) -> Any:
+        return self.network(*inputs)
+
+
 def _optimise(
-    pipe: StableDiffusionPipeline, schedule: Schedule, loss_of: Callable[[nn.Module, torch.Generator], Tensor]
+    pipe: StableDiffusionPipeline,
+    schedule: Schedule,
+    loss_of: Callable[[nn.Module, torch.Generator, list[int]], Tensor],
 ) -> list[float]:
     """Take the schedule's steps on the UNet's chosen weights, in place; return each step's loss."""
     from accelerate import Accelerator
@@ -219,18 +241,19 @@ def _optimise(
         raise ParameterError(f"need at least one step and one row, got {schedule.steps} and {schedule.batch}.")
     mixed = _MIXED.get(pipe.unet.dtype, "no")  # a half-precision network is trained in fp32 where it changes
     accelerator = Accelerator(cpu=pipe.device.type == "cpu", mixed_precision=mixed)
-    generator = torch.Generator().manual_seed(schedule.seed + 7919 * accelerator.process_index)
+    generator = torch.Generator().manual_seed(schedule.seed)
+    mine = own_rows(accelerator, schedule.batch)
     losses = []
     with trained_weights(pipe.unet, schedule.trained) as weights:
         optimiser = torch.optim.AdamW(weights, schedule.rate)
-        model, optimiser = accelerator.prepare(pipe.unet, optimiser)
+        model, optimiser = accelerator.prepare(_Shell(pipe.unet), optimiser)
         for _ in range(schedule.steps):
-            loss = loss_of(model, generator)
+            loss = loss_of(model, generator, mine)
             optimiser.zero_grad()
             accelerator.backward(loss)
             accelerator.clip_grad_norm_(weights, 1.0)
             optimiser.step()
-            losses.append(loss.item())
+            losses.append(accelerator.reduce(loss.detach(), "mean").item())
     return losses
 
 

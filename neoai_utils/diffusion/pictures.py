@@ -35,8 +35,7 @@ __all__ = ["DATA", "SIDE", "Scene", "compose", "derive", "ground", "load", "rand
 DATA = Path(__file__).parent / "data"
 FILE = DATA / "emoji.zip"
 SHA256 = "a394c74860a9e63800a9d40483ce89410c8a8060b081dd5b488821a68a2a7aff"
-SIDE = 32
-_DRAWN = 64  # pictures are composed at the emoji's size, then made smaller
+SIDE = 64  # pixels of a picture's side, and of an emoji's
 _FOLDERS = {"noto": "package/img/google/64/{}.png", "fluent": "package/assets/{}.webp"}
 _FACES = ("a portrait of",)
 _GREY = ("a sketch of",)
@@ -84,18 +83,18 @@ def random_scene(rng: np.random.Generator, bare: float = 0.04) -> Scene:
 
 
 def compose(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a picture of the scene, (32, 32, 3) uint8; the same scene looks a little different each time."""
+    """Return a picture of the scene, (64, 64, 3) uint8; the same scene looks a little different each time."""
     from PIL import Image, ImageOps
 
     canvas = Image.fromarray(ground(scene.ground, rng))
     if scene.concept is not None:
         sprite = _sprite(scene.concept, scene.style, rng)
-        x, y = (_DRAWN - sprite.width) // 2, (_DRAWN - sprite.height) // 2
-        slack = max(0, (_DRAWN - sprite.width) // 2)
+        x, y = (SIDE - sprite.width) // 2, (SIDE - sprite.height) // 2
+        slack = max(0, (SIDE - sprite.width) // 2)
         canvas.paste(sprite, (x + int(rng.integers(-slack, slack + 1)), y + int(rng.integers(-2, 3))), sprite)
     if scene.style in _GREY:
         canvas = ImageOps.autocontrast(canvas.convert("L")).convert("RGB")
-    return np.asarray(canvas.resize((SIDE, SIDE), Image.Resampling.LANCZOS))
+    return np.asarray(canvas)
 
 
 def _sprite(concept: Concept, style: str, rng: np.random.Generator) -> Image:
@@ -115,17 +114,17 @@ def ground(name: str, rng: np.random.Generator) -> NDArray[np.uint8]:
     """Return a ground, (64, 64, 3) uint8: sky above, earth below, or one pale colour where `name` is empty."""
     if not name:
         colour = rng.uniform(205, 250, 3)
-        return np.broadcast_to(colour, (_DRAWN, _DRAWN, 3)).astype(np.uint8)
+        return np.broadcast_to(colour, (SIDE, SIDE, 3)).astype(np.uint8)
     sky, earth = (np.array(colour, dtype=float) for colour in GROUNDS[name])
-    rows = np.arange(_DRAWN)[:, None, None]
-    horizon = rng.uniform(0.45, 0.65) * _DRAWN
+    rows = np.arange(SIDE)[:, None, None]
+    horizon = rng.uniform(0.45, 0.65) * SIDE
     picture = np.where(rows < horizon, sky, earth) + rng.normal(0, 6, 3)
     picture = picture + np.where(rows < horizon, 0.35 * (rows - horizon / 2), 0.25 * (horizon - rows))
     if name == "at night":
-        stars = rng.integers(0, _DRAWN, (10, 2))
-        picture = np.broadcast_to(picture, (_DRAWN, _DRAWN, 3)).copy()
+        stars = rng.integers(0, SIDE, (10, 2))
+        picture = np.broadcast_to(picture, (SIDE, SIDE, 3)).copy()
         picture[stars[:, 0] // 2, stars[:, 1]] = 235
-    return np.broadcast_to(picture, (_DRAWN, _DRAWN, 3)).clip(0, 255).astype(np.uint8)
+    return np.broadcast_to(picture, (SIDE, SIDE, 3)).clip(0, 255).astype(np.uint8)
 
 
 # ---------------------------------------------------------------------------------------------- the committed archive
@@ -150,7 +149,7 @@ def derive(noto: Path, fluent: Path, target: Path = FILE) -> None:
                         raise KeyError(code)
                     picture = Image.open(io.BytesIO(member.read())).convert("RGBA")
                     with io.BytesIO() as buffer:
-                        picture.resize((_DRAWN, _DRAWN), Image.Resampling.LANCZOS).save(buffer, "PNG", optimize=True)
+                        picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(buffer, "PNG", optimize=True)
                         found[f"{name}/{code}.png"] = buffer.getvalue()
         except (OSError, KeyError, tarfile.TarError) as error:
             raise DataError(f"{package} is not the package of {name} emoji: {error}.") from error

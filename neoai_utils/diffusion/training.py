@@ -1,13 +1,13 @@
 """A small Stable Diffusion and its judge, trained on composed pictures: the miniature's `stable-diffusion-v1-5`.
 
 All parts are the original's classes: a `CLIPTextModel` with its tokenizer (the text half of a small CLIP), an
-`AutoencoderKL` that makes 8 x 8 latents of 32 x 32 pixels, a `UNet2DConditionModel` that
+`AutoencoderKL` that makes 8 x 8 latents of 64 x 64 pixels, as the original divides by 8, a `UNet2DConditionModel` that
 predicts noise, with text dropped in a tenth of the steps for classifier-free guidance (Ho and Salimans 2022,
 2207.12598), losses weighted by min-SNR (Hang et al. 2023, 2303.09556) and an average of its weights; and a second,
 separate CLIP that judges.
 
 `python -m neoai_utils.diffusion.training` trains the four parts and writes them into `data/` with the recipe; a part's
-name as an argument trains that part alone.
+name as an argument trains that part alone. That takes minutes on a GPU and many hours on two cores.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -31,6 +31,7 @@ from torch.nn import functional
 from neoai_utils import small_clip
 from neoai_utils.diffusion import concepts, pictures, prompts
 from neoai_utils.errors import AssetError
+from neoai_utils.runtime import pick_device
 from neoai_utils.storage import atomic_path, sha256_of
 
 if TYPE_CHECKING:
@@ -60,14 +61,13 @@ class Training:
         vocabulary: pieces of the tokenizer.
         text: width and blocks of the text encoder.
         judge: width and blocks of the half of the judge that sees.
-        clip_epochs: of the judge, and of the tutor: the text encoder that the UNet first learns with.
-        text_epochs: of the final text encoder. It is let go early: a CLIP that has seen these few words for long takes
+        clip_epochs: of the judge.
+        text_epochs: of the text encoder. It is let go early: a CLIP that has seen these few words for long takes
             all words for a horse for one and the same, and an edit of one would be an edit of all.
         vae_widths: channels of the autoencoder's levels.
         latent: channels of the latents.
         widths: channels of the UNet's levels.
-        steps: of the UNet with the tutor, whose clear language is quicker to learn.
-        second_steps: of the UNet with the final text encoder.
+        steps: of the UNet.
         dropped: share of the steps without text.
         snr: bound of the losses' weights.
         average: how much of the running average of weights is kept in a step.
@@ -80,26 +80,24 @@ class Training:
     text: tuple[int, int] = (96, 3)
     judge: tuple[int, int] = (64, 4)
     clip_epochs: int = 12
-    text_epochs: int = 1
+    text_epochs: int = 2
     clip_batch: int = 64
     clip_rate: float = 2e-3
     clip_decay: float = 0.05
     shown_tokens: int = 32
-    vae_widths: tuple[int, ...] = (32, 64, 64)
+    vae_widths: tuple[int, ...] = (24, 48, 96, 96)
     latent: int = 4
-    vae_steps: int = 2600
-    vae_batch: int = 16
-    vae_rate: float = 2.5e-3
+    vae_steps: int = 4000
+    vae_batch: int = 32
+    vae_rate: float = 2e-3
     divergence: float = 1e-5
     widths: tuple[int, ...] = (64, 112)
-    steps: int = 6000
-    second_steps: int = 2200
-    batch: int = 64
+    steps: int = 4500
+    batch: int = 128
     rate: float = 1.2e-3
-    second_rate: float = 6e-4
     dropped: float = 0.1
     snr: float = 5.0
-    average: float = 0.998
+    average: float = 0.999
 
     def checksum(self) -> str:
         """Return a hash of all constants."""
@@ -110,7 +108,7 @@ class Training:
 
 
 def draw_pictures(recipe: Training, part: Part) -> tuple[Tensor, list[pictures.Scene]]:
-    """Draw the pictures that a part learns from, (pictures, 3, 32, 32) uint8, and their scenes."""
+    """Draw the pictures that a part learns from, (pictures, 3, 64, 64) uint8, and their scenes."""
     rng = np.random.default_rng((recipe.seed, PARTS.index(part)))
     scenes = [pictures.random_scene(rng) for _ in range(recipe.pictures)]
     pixels = np.stack([pictures.compose(scene, rng) for scene in scenes])
@@ -126,7 +124,7 @@ def _captions(scenes: Sequence[pictures.Scene], recipe: Training, part: Part) ->
 
 
 def _train_clip(
-    recipe: Training, part: Literal["judge", "text"], folder: Path, epochs: int
+    recipe: Training, part: Literal["judge", "text"], folder: Path, device: torch.device
 ) -> tuple[CLIPModel, list[float]]:  # fmt: skip
     """Train the judge, or the CLIP whose text half becomes the text encoder; the judge is shown noise as well."""
     pixels, scenes = draw_pictures(recipe, part)
@@ -135,7 +133,8 @@ def _train_clip(
         noise = torch.randint(0, 256, (len(pixels) // 40, *pixels.shape[1:]), dtype=torch.uint8)
         pixels, captions = torch.cat([pixels, noise]), [*captions, *["noise"] * len(noise)]
     tokenizer = _tokenizer(recipe, folder)
-    model = make_clip(recipe, part, len(tokenizer))
+    model = make_clip(recipe, part, len(tokenizer)).to(device)
+    epochs = recipe.clip_epochs if part == "judge" else recipe.text_epochs
     losses = small_clip.train(
         model, tokenizer, pixels, captions, epochs=epochs, batch=recipe.clip_batch, rate=recipe.clip_rate,
         decay=recipe.clip_decay, shown_tokens=recipe.shown_tokens, seed=recipe.seed,
@@ -143,12 +142,12 @@ def _train_clip(
     return model, losses
 
 
-def _train_text_encoder(recipe: Training, folder: Path, epochs: int) -> tuple[CLIPTextModel, list[float]]:
-    """Train a CLIP and return its text half, rounded to half precision as it would be stored."""
-    model, losses = _train_clip(recipe, "text", folder, epochs)
+def _train_text_encoder(recipe: Training, folder: Path, device: torch.device) -> tuple[CLIPTextModel, list[float]]:
+    """Train a CLIP and return its text half."""
+    model, losses = _train_clip(recipe, "text", folder, device)
     encoder = make_text_encoder(recipe, model.config.text_config.vocab_size)
     encoder.load_state_dict(_text_names(encoder, model.text_model.state_dict()))
-    return encoder.half().float().eval(), losses
+    return encoder.eval(), losses
 
 
 def _tokenizer(recipe: Training, folder: Path) -> PreTrainedTokenizerBase:
@@ -215,21 +214,27 @@ def make_autoencoder(recipe: Training, scale: float = 1.0) -> AutoencoderKL:
 
 
 def train_autoencoder(vae: AutoencoderKL, pixels: Tensor, recipe: Training, *, every: int = 100) -> list[float]:
-    """Train in place on pixels, their edges and a small divergence; return the mean loss of `every` so many steps."""
+    """Train in place, where the model is, on pixels, their edges and a small divergence.
+
+    Returns:
+        The mean loss of every so many steps.
+    """
     optimiser = torch.optim.AdamW(vae.parameters(), recipe.vae_rate, weight_decay=0.0)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, recipe.vae_rate, total_steps=recipe.vae_steps, pct_start=0.1
     )
     torch.manual_seed(recipe.seed)
     vae.train()
+    pixels = pixels.to(vae.device)
     losses = []
     for _ in range(recipe.vae_steps):
-        seen = _scaled(pixels[torch.randint(len(pixels), (recipe.vae_batch,))])
+        rows = torch.randint(len(pixels), (recipe.vae_batch,), device=vae.device)
+        seen = _scaled(pixels[rows])
         hidden = vae.encode(seen).latent_dist
         shown = vae.decode(hidden.sample()).sample
         edges = sum(functional.l1_loss(shown.diff(dim=d), seen.diff(dim=d)) for d in (2, 3))
         loss = functional.mse_loss(shown, seen) + functional.l1_loss(shown, seen) + edges
-        losses.append(loss.item())
+        losses.append(loss.detach())
         _step(loss + recipe.divergence * hidden.kl().mean(), vae, optimiser)
         schedule.step()
     vae.eval()
@@ -248,14 +253,14 @@ def _step(loss: Tensor, model: nn.Module, optimiser: torch.optim.Optimizer) -> N
     optimiser.step()
 
 
-def _every(losses: list[float], number: int) -> list[float]:
-    return [float(np.mean(losses[i : i + number])) for i in range(0, len(losses), number)]
+def _every(losses: Sequence[Tensor], number: int) -> list[float]:
+    return [float(part.mean()) for part in torch.split(torch.stack(list(losses)), number)]
 
 
 @torch.no_grad()
 def _encode(vae: AutoencoderKL, pixels: Tensor) -> Tensor:
     """Return the means of the latents, (pictures, latent, 8, 8) float32, not yet scaled."""
-    return torch.cat([vae.encode(_scaled(part)).latent_dist.mean for part in torch.split(pixels, 64)])
+    return torch.cat([vae.encode(_scaled(part.to(vae.device))).latent_dist.mean for part in torch.split(pixels, 64)])
 
 
 # ---------------------------------------------------------------------------------------------------------- the UNet
@@ -288,29 +293,32 @@ def train_unet(
     """
     from diffusers import DDPMScheduler
 
+    device = unet.device
+    latents, states, texts = (values.to(device) for values in (latents, states, texts))
     noising = DDPMScheduler(**NOISE)
-    signal = noising.alphas_cumprod / (1 - noising.alphas_cumprod)
+    signal = (noising.alphas_cumprod / (1 - noising.alphas_cumprod)).to(device)
     optimiser = torch.optim.AdamW(unet.parameters(), recipe.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=recipe.steps, pct_start=0.05)
     torch.manual_seed(recipe.seed)
     average = copy.deepcopy(unet).requires_grad_(False)
+    slow, fast = list(average.parameters()), list(unet.parameters())
     unet.train()
     losses = []
     for number in range(recipe.steps):
-        rows = torch.randint(len(latents), (recipe.batch,))
-        said = texts[rows, torch.randint(texts.shape[1], (recipe.batch,))]
-        said = torch.where(torch.rand(recipe.batch) < recipe.dropped, 0, said)
-        times = torch.randint(1000, (recipe.batch,))
+        rows = torch.randint(len(latents), (recipe.batch,), device=device)
+        said = texts[rows, torch.randint(texts.shape[1], (recipe.batch,), device=device)]
+        said = torch.where(torch.rand(recipe.batch, device=device) < recipe.dropped, 0, said)
+        times = torch.randint(1000, (recipe.batch,), device=device)
         noise = torch.randn_like(latents[rows])
         predicted = unet(noising.add_noise(latents[rows], noise, times), times, states[said]).sample
         weight = (recipe.snr / signal[times]).clamp(max=1)
         loss = ((predicted - noise).square().mean(dim=(1, 2, 3)) * weight).mean()
         _step(loss, unet, optimiser)
         schedule.step()
-        losses.append(loss.item())
+        losses.append(loss.detach())
         keep = min(recipe.average, (1 + number) / (10 + number))
-        for slow, fast in zip(average.parameters(), unet.parameters(), strict=True):
-            slow.lerp_(fast, 1 - keep)
+        with torch.no_grad():
+            torch._foreach_lerp_(slow, fast, 1 - keep)
     unet.load_state_dict(average.state_dict())
     unet.eval()
     return _every(losses, every)
@@ -324,24 +332,19 @@ def _text_states(encoder: CLIPTextModel, tokenizer: PreTrainedTokenizerBase, tex
     return torch.cat([encoder(part)[0] for part in torch.split(words["input_ids"], 256)])
 
 
-def _train_unet(recipe: Training) -> tuple[UNet2DConditionModel, list[float]]:
-    """Train on the committed autoencoder, first with a tutor, then with the committed text encoder."""
+def _train_unet(recipe: Training, device: torch.device) -> tuple[UNet2DConditionModel, list[float]]:
+    """Train on the committed autoencoder and text encoder, with eight captions of each picture."""
     pipeline = committed_pipeline(("text", "vae"))
     pixels, scenes = draw_pictures(recipe, "unet")
-    latents = _encode(pipeline.vae, pixels) * pipeline.vae.config.scaling_factor
+    latents = _encode(pipeline.vae.to(device), pixels) * pipeline.vae.config.scaling_factor
     rng = np.random.default_rng((recipe.seed, 4))
     said = [[concepts.caption(s.concept, s.style, s.ground, rng) for _ in range(8)] for s in scenes]
     known = ["", *sorted({text for texts in said for text in texts} - {""})]
     numbers = {text: number for number, text in enumerate(known)}
     texts = torch.tensor([[numbers[text] for text in line] for line in said])
-    unet, encoder = make_unet(recipe), pipeline.text_encoder
-    with tempfile.TemporaryDirectory() as folder:
-        tutor, _ = _train_text_encoder(recipe, Path(folder), recipe.clip_epochs)
-    losses = train_unet(unet, latents, _text_states(tutor, pipeline.tokenizer, known), texts, recipe)
-    unet.half().float()  # as it would be stored
-    again = replace(recipe, steps=recipe.second_steps, rate=recipe.second_rate)
-    losses += train_unet(unet, latents, _text_states(encoder, pipeline.tokenizer, known), texts, again)
-    return unet, losses
+    unet = make_unet(recipe).to(device)
+    states = _text_states(pipeline.text_encoder, pipeline.tokenizer, known)
+    return unet, train_unet(unet, latents, states, texts, recipe)
 
 
 # ------------------------------------------------------------------------------------------- the committed networks
@@ -429,7 +432,9 @@ def _commit(part: Part, model: nn.Module, losses: list[float], recipe: Training,
 
     path = pictures.DATA / f"{part}.safetensors"
     with atomic_path(path) as temporary:
-        save_file({name: values.detach().half().contiguous() for name, values in model.named_parameters()}, temporary)
+        save_file(
+            {name: values.detach().half().cpu().contiguous() for name, values in model.named_parameters()}, temporary
+        )
     content = manifest() if MANIFEST.exists() else {"sha256": {}, "parameters": {}, "losses": {}}
     content |= {"recipe": asdict(recipe), "recipe_checksum": recipe.checksum(), **facts}
     content["sha256"][part] = sha256_of(path)
@@ -441,29 +446,28 @@ def _commit(part: Part, model: nn.Module, losses: list[float], recipe: Training,
         temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
 
-def make(part: Part, recipe: Training) -> None:
+def make(part: Part, recipe: Training, device: torch.device) -> None:
     """Train one part by a recipe and write it into `data/`; the UNet needs text encoder and autoencoder there."""
     if part in ("judge", "text"):
         with tempfile.TemporaryDirectory() as name:
             if part == "judge":
-                _commit(part, *_train_clip(recipe, part, Path(name), recipe.clip_epochs), recipe)
+                _commit(part, *_train_clip(recipe, part, Path(name), device), recipe)
             else:
-                _commit(part, *_train_text_encoder(recipe, Path(name), recipe.text_epochs), recipe)
+                _commit(part, *_train_text_encoder(recipe, Path(name), device), recipe)
     elif part == "vae":
-        vae = make_autoencoder(recipe)
+        vae = make_autoencoder(recipe).to(device)
         pixels, _ = draw_pictures(recipe, part)
         losses = train_autoencoder(vae, pixels, recipe)
         _commit(part, vae, losses, recipe, scale=round(1 / float(_encode(vae, pixels[:1024]).std()), 5))
     else:
-        _commit(part, *_train_unet(recipe), recipe)
+        _commit(part, *_train_unet(recipe, device), recipe)
 
 
 def main(parts: Sequence[str]) -> None:
     """Train the named parts, or all of them, by the default recipe and commit them to `data/`."""
     for part in PARTS:
         if not parts or part in parts:
-            torch.set_num_threads(2 if part == "unet" else 1)  # small layers gain nothing from a second thread
-            make(part, Training())
+            make(part, Training(), pick_device())
             print(part, manifest()["losses"][part][-1])
 
 

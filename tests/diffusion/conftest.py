@@ -13,8 +13,8 @@ from neoai_utils.diffusion import training
 from neoai_utils.diffusion.generation import Sampling
 
 SMALL = training.Training(
-    pictures=64, text=(16, 1), judge=(16, 1), vae_widths=(8, 8, 8), widths=(16, 32), clip_epochs=2, clip_batch=16,
-    vae_steps=30, vae_batch=8, steps=40, second_steps=10,
+    pictures=64, text=(16, 1), judge=(16, 1), vae_widths=(8, 8, 8, 8), widths=(16, 32), clip_epochs=2, clip_batch=16,
+    vae_steps=30, vae_batch=8, steps=40,
     batch=16,
 )  # fmt: skip
 FAST = Sampling(steps=2, guidance=3.0, seed=1)

@@ -20,6 +20,7 @@ from neoai_utils.diffusion.finetune import (
     replace_word,
     trained_weights,
 )  # fmt: skip
+from neoai_utils.diffusion.generation import draw
 from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import ParameterError
 from tests.diffusion.conftest import FAST
@@ -125,6 +126,9 @@ def test_a_network_in_half_precision_learns(pipe, examples, trained, fresh_accel
     assert all(np.isfinite(losses))
     assert changed(pipe.unet, before)
     assert {values.dtype for values in pipe.unet.parameters()} == {torch.bfloat16}
+    pipe.vae.to(torch.bfloat16)
+    assert len(draw(pipe, ["a pig"], FAST)) == 1, "and the pipeline draws as it did"
+    pipe.vae.to(torch.float32)
     distil(pipe, [("a mare", "a pig")], ["star"], half.latents, Schedule(2, 1e-3, batch=2, trained=trained), repel=0.5)
     pipe.text_encoder.float()
 
