@@ -96,7 +96,10 @@ def bundle(
     """Write notebooks that carry the library inside, ready for `kaggle kernels push`."""
     if every == bool(tasks):
         raise ParameterError("name tasks, such as `neoai bundle task7`, or write `neoai bundle --all`.")
-    for task in headless.available() if every else tasks or []:
+    chosen = headless.available() if every else [competitions.find(task).task for task in tasks or []]
+    for task in chosen:
+        headless.find_notebook(task)  # a missing one is told before the first is written
+    for task in chosen:
         written = kaggle.write(task, folder, user)
         size = (written / f"{written.name}.ipynb").stat().st_size
         screen.print(f"{size / 1000:4.0f} kB   kaggle kernels push -p {written}", soft_wrap=True, markup=False)

@@ -302,8 +302,14 @@ def test_the_command_writes_the_same_files_again(small: Path, monkeypatch, capsy
 
 @pytest.mark.parametrize(
     ("words", "message"),
-    [([], "name tasks"), (["5", "--all"], "name tasks"), (["task55"], "did you mean task5")],
+    [
+        ([], "name tasks"),
+        (["5", "--all"], "name tasks"),
+        (["5", "task55"], "did you mean task5"),
+        (["5", "7"], "task7.ipynb does not exist"),
+    ],
 )
 def test_the_command_tells_what_is_wrong(small: Path, monkeypatch, capsys, words, message) -> None:
     assert run(monkeypatch, "bundle", *words) == 1
     assert message in capsys.readouterr().err
+    assert not (small / "dist").exists()
