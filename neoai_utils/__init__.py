@@ -11,7 +11,7 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-_HOME = {
+HOME = {
     "COMPETITIONS": "competitions",
     "Ladder": "scores",
     "check": "parameters",
@@ -33,8 +33,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Load a public name or a module of this package on first use (PEP 562)."""
-    if name in _HOME:
-        return getattr(importlib.import_module(f"neoai_utils.{_HOME[name]}"), name)
+    if name in HOME:
+        return getattr(importlib.import_module(f"neoai_utils.{HOME[name]}"), name)
     try:
         return importlib.import_module(f"neoai_utils.{name}")
     except ModuleNotFoundError as error:

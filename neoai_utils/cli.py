@@ -1,4 +1,4 @@
-"""The `neoai` command: play notebooks once or over a grid, grade a submission, write a miniature to a folder."""
+"""The `neoai` command: play notebooks once or over a grid, grade a submission, write a miniature or an upload."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neoai_utils import competitions, headless, storage, workspace
+from neoai_utils import competitions, headless, kaggle, storage, workspace
 from neoai_utils import sweep as sweeps
 from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.headless import Play, number, share
@@ -93,6 +93,29 @@ def miniature(
     built = workspace.build_miniature(competitions.find(task).task, seed)
     headless.copy_to(built, folder)
     screen.print(f"{folder}/data holds the competition's files, {folder}/answers the hidden answers")
+
+
+@app.command()
+def bundle(
+    tasks: Tasks = None,
+    every: Annotated[bool, typer.Option("--all", help="All notebooks that exist.")] = False,
+    folder: Annotated[Path, typer.Option("--folder", help="Where the uploads are written.")] = Path("dist/kaggle"),
+    user: Annotated[
+        str, typer.Option("--user", envvar="KAGGLE_USERNAME", help="Your name on Kaggle, the first part of the id.")
+    ] = kaggle.USER,
+) -> None:
+    """Write notebooks that carry the library inside, ready for `kaggle kernels push`."""
+    if every == bool(tasks):
+        raise ParameterError("name tasks, such as `neoai bundle task7`, or write `neoai bundle --all`.")
+    chosen = headless.available() if every else [competitions.find(task).task for task in tasks or []]
+    for task in chosen:
+        headless.find_notebook(task)  # a missing one is told before the first is written
+    for task in chosen:
+        written = kaggle.write(task, folder, user)
+        size = (written / f"{written.name}.ipynb").stat().st_size
+        screen.print(f"{size / 1000:4.0f} kB   kaggle kernels push -p {written}", soft_wrap=True, markup=False)
+    if user == kaggle.USER:
+        screen.print(f"first put your Kaggle name in place of {user}, or give it here: --user NAME", soft_wrap=True)
 
 
 class Backend(StrEnum):

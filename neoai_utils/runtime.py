@@ -20,8 +20,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PeakMemory",
     "Stopwatch",
+    "data_places",
     "host",
-    "kaggle_input",
+    "kaggle_folder",
     "own_rows",
     "peak_memory_mb",
     "pick_device",
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_COLAB = Path("/content")
 _earlier_peak = 0.0  # MB; of the time before `PeakMemory` made the kernel forget
 
 
@@ -245,6 +247,16 @@ def versions(*packages: str) -> dict[str, str]:
     return found
 
 
-def kaggle_input() -> Path:
-    """Return the folder where Kaggle mounts data (`$KAGGLE_INPUT` overrides it for tests)."""
-    return Path(os.environ.get("KAGGLE_INPUT", "/kaggle/input"))
+def kaggle_folder(name: Literal["input", "working"]) -> Path:
+    """Return Kaggle's folder of mounts or of outputs; `$KAGGLE_INPUT` and `$KAGGLE_WORKING` override them for tests."""
+    return Path(os.environ.get(f"KAGGLE_{name.upper()}", f"/kaggle/{name}"))
+
+
+def data_places() -> tuple[Path, ...]:
+    """Return the folders that may hold a competition's folder.
+
+    They are Kaggle's mounts and, on Colab, the session's folder and the user's mounted drive.
+    """
+    mounted = kaggle_folder("input")
+    places = (mounted, mounted / "competitions")
+    return (*places, _COLAB, _COLAB / "drive" / "MyDrive") if host() == "colab" else places

@@ -181,7 +181,10 @@ def read_archive(path: Path, sha256: str) -> dict[str, bytes]:
     """
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != sha256:
-        raise DataError(f"{path} is missing or damaged: its SHA-256 is not {sha256[:12]}… Install neoai_utils anew.")
+        raise DataError(
+            f"{path} is missing or damaged: its SHA-256 is not {sha256[:12]}… Install neoai_utils anew; an uploaded "
+            "notebook carries no miniature's data, so add the competition's files to its input."
+        )
     with zipfile.ZipFile(io.BytesIO(content)) as opened:
         return {name: opened.read(name) for name in sorted(opened.namelist())}
 

@@ -1,15 +1,15 @@
 """One door to a task: finds the competition's files or builds the miniature, writes and grades submissions.
 
 A notebook opens its workspace once and has no other way to files or answers. The competition's files are looked
-for in `data_dir`, then where Kaggle mounts them; if they are nowhere, the task's miniature is built into the cache
-(once per recipe, verified by checksums on each use, rebuilt when damaged). Answers lie in a folder of their own
+for in `data_dir`, then where Kaggle or Colab keep them; if they are nowhere, the task's miniature is built into the
+cache (once per recipe, verified by checksums on each use, rebuilt when damaged). Answers lie in a folder of their own
 beside the data; only `grade` opens it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
+import importlib.util
 import json
 import shutil
 from dataclasses import asdict, dataclass, field
@@ -54,11 +54,16 @@ def _room(competition: Competition, module: str) -> Any:
     """Import `files` or `miniature` of a task's folder.
 
     Raises:
-        NeoaiError: this version of the library has no code for the task.
+        NeoaiError: this version of the library has no code for the task, or this copy of it lacks the module.
     """
     name = f"neoai_utils.{competition.technique}"
     if importlib.util.find_spec(name) is None:
         raise NeoaiError(f"{competition.task} ({competition.title}) is not part of this version of neoai.")
+    if importlib.util.find_spec(f"{name}.{module}") is None:
+        raise NeoaiError(
+            f"{competition.task}: this copy of neoai has no {name}.{module}; an uploaded notebook builds no miniature. "
+            f"Add the competition {competition.slug} to the notebook's input, or name its folder in data_dir."
+        )
     return importlib.import_module(f"{name}.{module}")
 
 
@@ -193,7 +198,7 @@ def open_workspace(
 
     Args:
         task: "task1" … "task8" or the number.
-        data_dir: folder with the competition's files; empty: look under Kaggle's input folder, then build.
+        data_dir: folder with the competition's files; empty: look where Kaggle and Colab keep files, then build.
         out_dir: folder for the outputs; empty: `/kaggle/working` on Kaggle, else `outputs/<task>` here.
         seed: the notebook's seed (recorded in `results.json`).
         miniature_seed: which of the many possible miniatures to build.
@@ -218,7 +223,7 @@ def open_workspace(
 
 
 def _default_out(competition: Competition) -> Path:
-    return Path("/kaggle/working") if runtime.host() == "kaggle" else Path("outputs") / competition.task
+    return runtime.kaggle_folder("working") if runtime.host() == "kaggle" else Path("outputs") / competition.task
 
 
 def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
@@ -231,8 +236,8 @@ def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
             folder = folder.parent  # pointed at the folder inside the archive
         require_paths(folder, required)
         return folder
-    mounted = runtime.kaggle_input()
-    for folder in (mounted / competition.slug, mounted / "competitions" / competition.slug):
+    for place in runtime.data_places():
+        folder = place / competition.slug
         if folder.is_dir():
             require_paths(folder, required)
             return folder

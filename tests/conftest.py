@@ -12,10 +12,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 
+import nbformat
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell
 
 from neoai_utils import tables, workspace
+
+# Makes an installed neoai_utils invisible; what an uploaded notebook writes must do.
+HIDE = """
+import importlib.util, os, pathlib, sys
+sys.meta_path[:] = [f for f in sys.meta_path if "editable" not in (getattr(f, "__module__", "") + repr(f))]
+sys.path[:] = [p for p in sys.path if not (pathlib.Path(p or ".") / "neoai_utils").exists()]
+assert importlib.util.find_spec("neoai_utils") is None
+"""
+OFFLINE = """
+import socket
+def refuse(*_): raise OSError("no network here")
+socket.socket.connect = socket.create_connection = refuse
+os.environ["PIP_NO_INDEX"] = "1"
+"""
 
 
 @dataclass(frozen=True)
@@ -143,3 +159,22 @@ def _no_growth() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def hide_library() -> str:
+    """Give code after which an installed neoai_utils cannot be imported."""
+    return HIDE
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Callable[[bytes, bool], Path]:
+    """Give a function that writes a notebook with one more cell in front: no library and, if so wanted, no network."""
+
+    def write(content: bytes, online: bool) -> Path:
+        book = nbformat.reads(content.decode(), as_version=4)
+        book.cells.insert(0, new_code_cell(HIDE if online else HIDE + OFFLINE))
+        nbformat.write(book, tmp_path / "bare.ipynb")
+        return tmp_path / "bare.ipynb"
+
+    return write

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from neoai_utils import storage, workspace
+from neoai_utils import runtime, storage, workspace
 from neoai_utils.errors import DataError, NeoaiError, SubmissionError, UnknownTaskError
 from neoai_utils.workspace import build_miniature, miniature_folder, open_workspace
 
@@ -82,6 +82,17 @@ def test_mounted_files_are_found(fake_task, tmp_path: Path, mount: str) -> None:
     folder = tmp_path / "kaggle-input" / mount
     folder.mkdir(parents=True)
     right().to_csv(folder / "test.csv", index=False)
+    assert open_workspace("task5", out_dir=tmp_path / "out").data_dir == folder
+
+
+@pytest.mark.parametrize("place", [".", "drive/MyDrive"])
+def test_colab_keeps_files_in_the_session_or_on_a_drive(fake_task, tmp_path: Path, monkeypatch, place: str) -> None:
+    monkeypatch.setattr(runtime, "_COLAB", tmp_path / "content")
+    folder = tmp_path / "content" / place / "neoai-2025-broken-bert"
+    folder.mkdir(parents=True)
+    right().to_csv(folder / "test.csv", index=False)
+    assert open_workspace("task5", out_dir=tmp_path / "out").data == "miniature"
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
     assert open_workspace("task5", out_dir=tmp_path / "out").data_dir == folder
 
 

@@ -136,7 +136,16 @@ def hub(release: str, name: str, device: str = "cpu", dtype: str = "float32") ->
 
 
 def manifest() -> dict[str, Any]:
-    """Return the manifest of the committed SAEs: recipe, checksums, what they explain, licence."""
+    """Return the manifest of the committed SAEs: recipe, checksums, what they explain, licence.
+
+    Raises:
+        AssetError: it is not there, as in an uploaded notebook, which carries no SAEs.
+    """
+    if not _MANIFEST.is_file():
+        raise AssetError(
+            f"{_MANIFEST} is missing: install neoai again. An uploaded notebook carries no SAEs of the miniature; it "
+            "plays the competition's files, with those of the hub."
+        )
     content: dict[str, Any] = json.loads(_MANIFEST.read_text(encoding="utf-8"))
     return content
 

@@ -65,7 +65,7 @@ def tiny_model(tmp_path_factory):
     with torch.no_grad():
         model.get_input_embeddings().weight.copy_(torch.from_numpy(table))
     model.save_pretrained(folder)
-    BertTokenizerFast(vocab=str(folder / "vocab.txt")).save_pretrained(folder)
+    BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
     return folder
 
 

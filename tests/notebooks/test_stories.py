@@ -1,7 +1,8 @@
-"""Every notebook is executed as a user would: whole, with a wrong parameter, and without the answers."""
+"""Every notebook is executed as a user would: whole, with a wrong parameter, and as an upload without the answers."""
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -12,11 +13,14 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from neoai_utils import headless, storage
-from neoai_utils.competitions import COMPETITIONS
+from neoai_utils import headless, kaggle, storage
+from neoai_utils.competitions import COMPETITIONS, find
 from neoai_utils.workspace import miniature_folder
 
 TASKS = headless.available()
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Models of a miniature that lie neither among its files nor in an upload; on Kaggle the hub's are used.
+STAND_INS = {"task3": ("neoai_utils/steering/data",)}
 PAPERMILL = [sys.executable, "-m", "papermill"]
 
 
@@ -41,14 +45,22 @@ def test_ours_beats_baseline_and_published(played: headless.Play) -> None:
 
 
 @pytest.mark.story
-def test_the_submission_needs_no_answers(played: headless.Play, tmp_path: Path) -> None:
-    """Played on the bare competition files in another folder, the notebook writes the same bytes."""
-    shutil.copytree(miniature_folder(played.task) / "data", tmp_path / "files")
-    again = headless.play(played.task, tmp_path / "outputs", {"data_dir": str(tmp_path / "files")})
-    assert again.error is None, again.error
-    assert again.results is not None
-    assert (again.results["data"], again.results["ours"]) == ("competition", None)
-    assert again.results["submission_sha256"] == (played.results or {})["submission_sha256"]
+def test_the_upload_needs_neither_library_nor_answers(played: headless.Play, tmp_path: Path, monkeypatch, bare) -> None:
+    """Played as on Kaggle, on the bare competition files, what `neoai bundle` writes hands in the same bytes."""
+    task, place, working = played.task, tmp_path / "input" / find(played.task).slug, tmp_path / "working"
+    shutil.copytree(miniature_folder(task) / "data", place)
+    working.mkdir()
+    for name in STAND_INS.get(task, ()):
+        shutil.copytree(ROOT / name, working / name)
+    upload = bare(kaggle.bundle(task), online=bool(kaggle.NEEDS[task].online))
+    monkeypatch.chdir(working)
+    for name, value in {"INPUT": place.parent, "WORKING": working, "KERNEL_RUN_TYPE": "Batch"}.items():
+        monkeypatch.setenv(f"KAGGLE_{name}", str(value))
+    assert headless.execute(upload, tmp_path / "done.ipynb", {}) is None
+    results = json.loads((working / "results.json").read_text(encoding="utf-8"))
+    assert (results["data"], results["ours"]) == ("competition", None)
+    assert results["submission_sha256"] == storage.sha256_of(working / "submission.csv")
+    assert results["submission_sha256"] == (played.results or {})["submission_sha256"]
 
 
 @pytest.mark.story

@@ -93,6 +93,9 @@ def test_absent_and_damaged_autoencoders_are_named(tmp_path: Path, monkeypatch: 
     (tmp_path / "autoencoder16.safetensors").write_bytes(b"rubbish")
     with pytest.raises(AssetError, match="missing or damaged"):
         autoencoder.committed(16)
+    monkeypatch.setattr(autoencoder, "_MANIFEST", tmp_path / "autoencoders.json")
+    with pytest.raises(AssetError, match=r"autoencoders.json is missing: install neoai again"):
+        autoencoder.committed(16)
 
 
 def test_the_recipe_still_makes_such_an_autoencoder() -> None:

@@ -1,0 +1,326 @@
+"""Uploads for Kaggle: a notebook that carries the modules it needs, and the `kernel-metadata.json` beside it.
+
+Kaggle takes one file. So every module that the notebook reaches through its imports, also those made inside functions,
+goes into a collapsed cell of its own: `%%writefile` and then the module as it is, byte for byte, written below the
+working folder and imported from there. Nothing is packed, and nothing is executed that cannot be read.
+
+A bundle plays the competition's own files, which Kaggle mounts, so a miniature's code and data stay behind (the code
+comes along where the notebook imports it by name). Of the files in a `data` folder those travel that are named in a
+module which the notebook itself imports, such as the photographs that task 7 looks at and their credits: text in
+readable cells, the rest as base85.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from base64 import b85encode
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import neoai_utils
+from neoai_utils import competitions, headless, storage
+from neoai_utils.errors import DataError, NeoaiError
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+__all__ = ["ABSENT", "LIMIT", "NEEDS", "TAG", "Bundle", "Needs", "bundle", "collect", "metadata", "write"]
+
+LIMIT = 1_000_000  # bytes of a notebook
+TAG = "neoai-library"
+USER = "INSERT_USERNAME_HERE"
+_ROOT = Path(__file__).resolve().parent.parent
+_PACKAGE = "neoai_utils"
+_COLLAPSED = {
+    "_kg_hide-input": True,
+    "_kg_hide-output": True,
+    "jupyter": {"source_hidden": True, "outputs_hidden": True},
+    "tags": [TAG],
+}
+_LINE = 1000  # characters of base85 a line
+# import name -> requirement, as in requirements.txt, of what Kaggle's image does not have
+ABSENT = {
+    "gguf": "gguf>=0.13",
+    "hassil": "hassil>=3.0",
+    "open_clip": "open_clip_torch>=2.30",
+    "sae_lens": "sae-lens>=6.39",
+    "seqeval": "seqeval>=1.2.2",
+}
+_HELD = ("numpy", "pillow", "torch", "torchvision", "transformers")  # of the image; an installation must not move them
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What a notebook asks of Kaggle on the competition's own files.
+
+    Attributes:
+        gpu: it trains or runs a network that takes hours on a CPU.
+        online: what it fetches from the network; empty: nothing.
+    """
+
+    gpu: bool = False
+    online: str = ""
+
+
+NEEDS = {
+    "task1": Needs(),
+    "task2": Needs(gpu=True),
+    "task3": Needs(gpu=True, online="google/gemma-2-2b, its sparse autoencoders, the detector and MiniLM"),
+    "task4": Needs(online="EfficientNet-Lite0"),
+    "task5": Needs(online="the broken BERT"),
+    "task6": Needs(gpu=True, online="Stable Diffusion 1.5 and the judge"),
+    "task7": Needs(gpu=True, online="CLIP and DINOv2"),
+    "task8": Needs(gpu=True, online="the encoder"),
+}
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """What a notebook takes along.
+
+    Attributes:
+        modules: paths of its modules below the repository, sorted, such as "neoai_utils/runtime.py".
+        data: paths of its data files, sorted.
+        packages: requirements that Kaggle's image does not meet, sorted.
+    """
+
+    modules: tuple[str, ...]
+    data: tuple[str, ...]
+    packages: tuple[str, ...]
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """All paths."""
+        return self.modules + self.data
+
+
+def write(task: str | int, folder: Path, user: str = USER) -> Path:
+    """Write `<folder>/<task>/<task>.ipynb` and `kernel-metadata.json`; return their folder.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DataError: its notebook is not here or holds code that is no Python.
+        NeoaiError: the notebook would be larger than `LIMIT`, or the folder cannot be written.
+    """
+    name = competitions.find(task).task
+    content, facts = bundle(name), metadata(name, user)
+    target = folder / name
+    with storage.atomic_path(target / f"{name}.ipynb") as temporary:
+        temporary.write_bytes(content)
+    with storage.atomic_path(target / "kernel-metadata.json") as temporary:
+        temporary.write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8", newline="\n")
+    return target
+
+
+def bundle(task: str | int) -> bytes:
+    """Return the notebook that needs no library: the same story with the modules behind the parameters.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DataError: its notebook is not here or holds code that is no Python.
+        NeoaiError: the result is larger than `LIMIT`.
+    """
+    import nbformat
+
+    name = competitions.find(task).task
+    book, taken = _story(name), collect(name)
+    parameters = next(i for i, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", []))
+    book.cells[parameters + 1 : parameters + 1] = _library(name, taken)
+    for number, cell in enumerate(book.cells):
+        cell.id = f"cell-{number:03d}"
+    content = f"{nbformat.writes(book, version=4)}\n".encode()
+    if len(content) > LIMIT:
+        raise NeoaiError(
+            f"{name}.ipynb would have {len(content):,} bytes, and Kaggle takes {LIMIT:,}; the largest part is "
+            f"{max(taken.files, key=lambda path: (_ROOT / path).stat().st_size)}. Import less in the notebook."
+        )
+    return content
+
+
+def metadata(task: str | int, user: str = USER) -> dict[str, Any]:
+    """Return the content of `kernel-metadata.json`.
+
+    The last part of `id` is the title as Kaggle spells it in addresses; another one makes Kaggle warn.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DataError: its notebook is not here or holds code that is no Python.
+    """
+    facts = competitions.find(task)
+    needs = NEEDS[facts.task]
+    title = f"neoai {facts.number} {facts.title}"
+    return {
+        "id": f"{user}/{re.sub(r'[^a-z0-9]+', '-', title.lower())}",
+        "title": title,
+        "code_file": f"{facts.task}.ipynb",
+        "language": "python",
+        "kernel_type": "notebook",
+        "is_private": True,
+        "enable_gpu": needs.gpu,
+        # The default, a P100, has no kernels in the torch of the image.
+        **({"machine_shape": "NvidiaTeslaT4"} if needs.gpu else {}),
+        "enable_internet": bool(needs.online or collect(facts.task).packages),
+        "competition_sources": [facts.slug],
+        "dataset_sources": [],
+        "kernel_sources": [],
+        "model_sources": [],
+    }
+
+
+def collect(task: str | int) -> Bundle:
+    """Return the files and packages that a task's notebook needs on the competition's own files.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DataError: its notebook is not here or holds code that is no Python.
+    """
+    facts = competitions.find(task)
+    own = set(_imports_of(_story(facts.task)))
+    # The workspace imports a task's `files` by name.
+    reached = _closure(own | {f"{_PACKAGE}.{facts.technique}.files"})
+    paths = {name: path for name in reached if (path := _path(name)) is not None}
+    data = {found for name in own & paths.keys() for found in _data_named_in(paths[name])}
+    packages = {ABSENT[top] for name in reached if (top := name.partition(".")[0]) in ABSENT}
+    modules = sorted(path.relative_to(_ROOT).as_posix() for path in paths.values())
+    return Bundle(tuple(modules), tuple(sorted(data)), tuple(sorted(packages)))
+
+
+def _story(task: str) -> NotebookNode:
+    """Read a notebook and clear what Kaggle would clear: outputs and counts."""
+    import nbformat
+
+    book = nbformat.read(headless.find_notebook(task), as_version=4)
+    for cell in book.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+    return book
+
+
+def _imports_of(book: NotebookNode) -> Iterator[str]:
+    """Yield what the code cells import."""
+    for number, cell in enumerate(book.cells):
+        if cell.cell_type == "code":
+            try:
+                yield from _imports(ast.parse(cell.source))
+            except SyntaxError as error:
+                raise DataError(f"cell {number} is no plain Python: {error}. Write it without magics.") from error
+
+
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted names that code may import, at any depth; what only type checkers see is left out.
+
+    `from a import b` yields both `a` and `a.b`, which may be a module or not.
+    """
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (_home(node.module, alias.name) for alias in node.names)
+        elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
+            yield from (name for other in node.orelse for name in _imports(other))
+        else:
+            yield from _imports(node)
+
+
+def _home(module: str, name: str) -> str:
+    """Return the dotted name; the package's lazy names (`from neoai_utils import check`) stand for their modules."""
+    return f"{module}.{neoai_utils.HOME.get(name, name) if module == _PACKAGE else name}"
+
+
+def _closure(names: Iterable[str]) -> set[str]:
+    """Return `names` and all that their modules import; importing `a.b` runs `a` first, so parents count."""
+    reached: set[str] = set()
+    waiting = list(names)
+    while waiting:
+        name = waiting.pop()
+        if name in reached:
+            continue
+        reached.add(name)
+        if parent := name.rpartition(".")[0]:
+            waiting.append(parent)
+        if (path := _path(name)) is not None:
+            waiting += _imports(ast.parse(path.read_text(encoding="utf-8")))
+    return reached
+
+
+def _path(name: str) -> Path | None:
+    """Return the file of one of our modules; None for what is none."""
+    if name.partition(".")[0] != _PACKAGE:
+        return None
+    place = _ROOT.joinpath(*name.split("."))
+    return next((p for p in (place / "__init__.py", place.with_suffix(".py")) if p.is_file()), None)
+
+
+def _data_named_in(module: Path) -> list[str]:
+    """Return the files of the `data` folder beside a module that its text names."""
+    text = module.read_text(encoding="utf-8")
+    found = sorted((module.parent / "data").glob("*"))
+    return [path.relative_to(_ROOT).as_posix() for path in found if path.name in text]
+
+
+def _library(task: str, taken: Bundle) -> list[NotebookNode]:
+    """Return the cells that install, make the folders and write the files."""
+    from nbformat.v4 import new_code_cell, new_markdown_cell
+
+    cells = [new_markdown_cell(_introduction(task), metadata={"tags": [TAG]})]
+    if taken.packages:
+        cells.append(new_code_cell(_install_cell(taken.packages), metadata={"tags": [TAG]}))
+    sources = [_folders_cell(taken.files), *map(_module_cell, taken.modules), *map(_data_cell, taken.data)]
+    return cells + [new_code_cell(source, metadata=_COLLAPSED) for source in sources]
+
+
+def _introduction(task: str) -> str:
+    online = NEEDS[task].online
+    return (
+        "## The library\n\n"
+        "The collapsed cells below hold the modules of `neoai_utils` that this notebook uses, as they are. They are "
+        "written to the working folder and imported from there, so there is nothing to attach."
+        + (f" Internet must be on for {online}." if online else "")
+    )
+
+
+def _install_cell(packages: Iterable[str]) -> str:
+    wanted = " ".join(f'"{package}"' for package in packages)
+    return (
+        "# What Kaggle's image does not have; what it has stays as it is.\n"
+        "from importlib.metadata import version\n"
+        "from pathlib import Path\n\n"
+        f"held = {json.dumps(_HELD)}\n"
+        'Path("held.txt").write_text("\\n".join(f"{name}=={version(name)}" for name in held))\n'
+        f"%pip install --quiet --disable-pip-version-check --constraint held.txt {wanted}\n"
+        'Path("held.txt").unlink()'
+    )
+
+
+def _folders_cell(paths: Iterable[str]) -> str:
+    folders = sorted({Path(path).parent.as_posix() for path in paths})
+    return (
+        "# The next cells write the library here; it is imported from this folder.\n"
+        "import sys\n"
+        "from pathlib import Path\n\n"
+        f"for name in {json.dumps(folders)}:\n"
+        "    Path(name).mkdir(parents=True, exist_ok=True)\n"
+        "sys.path.insert(0, str(Path.cwd()))"
+    )
+
+
+def _module_cell(path: str) -> str:
+    return f"%%writefile {path}\n{(_ROOT / path).read_bytes().decode()}"
+
+
+def _data_cell(path: str) -> str:
+    content = (_ROOT / path).read_bytes()
+    if path.endswith((".json", ".md", ".txt")) and content.endswith(b"\n"):
+        return _module_cell(path)
+    text = b85encode(content).decode()  # no quote and no backslash in its alphabet
+    lines = "\n".join(text[start : start + _LINE] for start in range(0, len(text), _LINE))
+    return (
+        f"# {path}, {len(content):,} bytes\n"
+        "from base64 import b85decode\n\n"
+        f'Path("{path}").write_bytes(b85decode("""{lines}""".replace("\\n", "")))'
+    )
