@@ -7,19 +7,33 @@ default of 4 s fails under load) and rewrites the output notebook after every ce
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neoai_utils import competitions, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError
 from neoai_utils.scores import recovered
 
-__all__ = ["Play", "available", "draw_overview", "find_notebook", "play", "scores_markdown", "store", "update_section"]
+if TYPE_CHECKING:
+    import nbformat
+
+__all__ = [
+    "Play",
+    "available",
+    "draw_overview",
+    "find_notebook",
+    "play",
+    "read_scores",
+    "scores_markdown",
+    "store",
+    "update_section",
+]
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
 _RESULTS = "results.json"
@@ -153,7 +167,7 @@ def store(done: Play) -> Path:
     cost = _cost(done)
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number:02d}"
-        tags = [t for t in cell.metadata.get("tags", []) if t in ("parameters",)]
+        tags = [t for t in cell.metadata.get("tags", []) if t in ("parameters", "nbsphinx-thumbnail")]
         cell.metadata = nbformat.NotebookNode({"tags": tags} if tags else {})
         cell.source = update_section(cell.source, "cost", cost)
         if cell.cell_type == "code":
@@ -174,6 +188,25 @@ def update_section(text: str, name: str, content: str) -> str:
     """Replace what stands between `<!-- name -->` and `<!-- /name -->`; without the markers nothing changes."""
     pattern = re.compile(rf"(<!-- {re.escape(name)} -->\n).*?(\n?<!-- /{re.escape(name)} -->)", re.DOTALL)
     return pattern.sub(lambda m: f"{m[1]}{content}\n{m[2].lstrip()}", text)
+
+
+def read_scores(book: nbformat.NotebookNode) -> dict[str, float | None]:
+    """Return the scores that an executed notebook prints, from the table of `Workspace.summary`.
+
+    Args:
+        book: the notebook.
+
+    Returns:
+        "baseline", "published", "ours", "ceiling" and "recovered" (by ours), with three decimals; None where unknown.
+    """
+    outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
+    for output in reversed(outputs):
+        text = output.get("data", {}).get("text/plain", "")
+        if text.split()[:2] == ["score", "recovered"]:
+            rows = {name: [float(value) for value in values] for name, *values in map(str.split, text.splitlines()[1:])}
+            found = {name: score for name, (score, _) in rows.items()} | {"recovered": rows["ours"][1]}
+            return {name: None if math.isnan(value) else value for name, value in found.items()}
+    return dict.fromkeys(("baseline", "published", "ours", "ceiling", "recovered"))
 
 
 def scores_markdown(done: Iterable[Play]) -> str:
