@@ -1,4 +1,4 @@
-"""The `neoai` command: play notebooks once or over a grid, grade a submission, write a miniature to a folder."""
+"""The `neoai` command: play notebooks once or over a grid, show them, grade a submission, write a miniature."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neoai_utils import competitions, headless, workspace
+from neoai_utils import competitions, headless, storage, workspace
 from neoai_utils import sweep as sweeps
 from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.headless import Play, number, share
@@ -54,8 +54,20 @@ def run(
     screen.print(f"outputs lie in {outputs}/")
     if store:
         _store(plays)
+    _show(outputs)
     if any(p.error for p in plays):
         raise typer.Exit(1)
+
+
+@app.command()
+def gallery(outputs: Outputs = Path("outputs")) -> None:
+    """Make a site to read: OUTPUTS/index.html with the scores, and each story as a page that needs no network.
+
+    Shows the notebooks played last; where a task was not played, or failed, the one stored in notebooks/.
+    """
+    from neoai_utils.gallery import build
+
+    screen.print(f"read {build(outputs)}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -196,6 +208,15 @@ def _parse(text: str) -> tuple[str, object]:
         return name, value
 
 
+def _show(outputs: Path) -> None:
+    """Build the gallery after a run; whatever goes wrong with it, the run is done and keeps its exit status."""
+    try:
+        gallery(outputs)
+    except (Exception, KeyboardInterrupt) as problem:
+        reason = " ".join(str(problem).split()) or type(problem).__name__
+        screen.print(f"the gallery was not built: {reason}; neoai gallery tries again", soft_wrap=True, markup=False)
+
+
 def _play_one(task: str, outputs: Path, parameters: dict[str, object]) -> Play:
     title = competitions.find(task).title
     if screen.is_terminal:
@@ -237,10 +258,11 @@ def _store(plays: list[Play]) -> None:
     for done in plays:
         screen.print(f"stored {headless.store(done)}")
     readme = Path("README.md")
-    if [p.task for p in plays] == headless.available() and readme.is_file():
-        text = readme.read_text(encoding="utf-8")
-        readme.write_text(headless.update_section(text, "scores", headless.scores_markdown(plays)), encoding="utf-8")
-        headless.draw_overview(plays, Path(".github/overview.png"))
+    if readme.is_file():
+        text = headless.update_scores(readme.read_text(encoding="utf-8"), plays)
+        with storage.atomic_path(readme) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        headless.draw_overview(Path(".github/overview.png"))
         screen.print("updated the score table and the picture of README.md")
 
 

@@ -99,7 +99,7 @@ class _Renderer(IPythonRenderer):  # type: ignore[misc]  # nbconvert has no type
         return _mathml(body, "inline")
 
     def block_math(self, body: str) -> str:
-        return _mathml(body, "block")
+        return f'<span class="formula scroll" tabindex="0">{_mathml(body, "block")}</span>'
 
 
 def _mathml(latex: str, display: str) -> str:
@@ -198,7 +198,7 @@ def describe_figures(book: nbformat.NotebookNode) -> None:
     heading, paragraph = "", ""
     for cell in book.cells:
         if cell.cell_type == "markdown":
-            headings = re.findall(r"^#+ +(.+)$", cell.source, re.MULTILINE)
+            headings = re.findall(r"^#+ .+$", cell.source, re.MULTILINE)
             heading = _plain(headings[-1]) if headings else heading
             last = re.split(r"\n\s*\n", cell.source.strip())[-1]
             paragraph = "" if last.startswith("#") else _plain(last)
@@ -245,7 +245,7 @@ def _axis_labels(call: ast.Call) -> Iterator[str]:
 
 def _plain(markdown: str) -> str:
     """Return the words of a piece of Markdown."""
-    html = MarkdownWithMath(renderer=IPythonRenderer(escape=False)).render(markdown)
+    html = MarkdownWithMath(renderer=IPythonRenderer(escape=False, exclude_anchor_links=True)).render(markdown)
     return " ".join(BeautifulSoup(html, "html.parser").get_text().split())
 
 

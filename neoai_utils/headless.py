@@ -32,6 +32,7 @@ __all__ = [
     "read_scores",
     "scores_markdown",
     "store",
+    "update_scores",
     "update_section",
 ]
 
@@ -228,16 +229,27 @@ def scores_markdown(done: Iterable[Play]) -> str:
     return "\n".join(lines)
 
 
-def draw_overview(done: Iterable[Play], target: Path) -> None:
-    """Draw what the published solution and ours recover of each task's headroom into a PNG file."""
+_ROW = re.compile(r"^\| \[.*\]\((notebooks/task\d\.ipynb)\) \|.*$", re.MULTILINE)
+
+
+def update_scores(text: str, done: Iterable[Play]) -> str:
+    """Rewrite the README's rows of the plays that succeeded; the rows of other tasks stay as they are."""
+    table = scores_markdown(done)
+    rows = {found[1]: found[0] for found in [*_ROW.finditer(text), *_ROW.finditer(table)]}
+    return update_section(text, "scores", "\n".join([*table.splitlines()[:2], *(rows[name] for name in sorted(rows))]))
+
+
+def draw_overview(target: Path) -> None:
+    """Draw what the published solution and ours recover in each stored notebook into a PNG file."""
+    import nbformat
+
     from neoai_utils import plotting
 
     shares = {}
-    for item in done:
-        if item.results is not None:
-            base, ceiling = item.results["baseline"], item.results["ceiling"]
-            name = f"{competitions.find(item.task).number} · {competitions.find(item.task).title}"
-            shares[name] = (recovered(item.results["published"], base, ceiling), item.results["recovered"])
+    for task in available():
+        facts, found = competitions.find(task), read_scores(nbformat.read(find_notebook(task), as_version=4))
+        published = recovered(found["published"], found["baseline"], found["ceiling"])
+        shares[f"{facts.number} · {facts.title}"] = (published, found["recovered"])
     plotting.use_style()
     with storage.atomic_path(target) as temporary:
         plotting.headroom_chart(shares).savefig(temporary, format="png", metadata={"Software": None})
