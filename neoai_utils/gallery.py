@@ -30,8 +30,19 @@ from neoai_utils import competitions, headless, plotting, storage
 from neoai_utils.competitions import Competition
 from neoai_utils.errors import DataError, NeoaiError
 
-__all__ = ["THUMBNAIL", "Figure", "Heading", "Story", "StoryExporter", "build", "describe_figures", "read_story"]
+__all__ = [
+    "CODE_STYLES",
+    "THUMBNAIL",
+    "Figure",
+    "Heading",
+    "Story",
+    "StoryExporter",
+    "build",
+    "describe_figures",
+    "read_story",
+]
 
+CODE_STYLES = ("xcode", "monokai")  # colours of code by day and by night, each with enough contrast
 THUMBNAIL = "nbsphinx-thumbnail"  # tag of the cell whose figure stands on a story's card
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
@@ -302,6 +313,6 @@ def _pages(stories: list[Story]) -> dict[str, str]:
 
 def _style() -> str:
     """Return the pages' CSS: ours and the colours of the code, by day and by night."""
-    light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in ("xcode", "monokai"))
+    light, dark = (HtmlFormatter(style=name).get_style_defs(".highlight") for name in CODE_STYLES)
     ours = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     return f"{light}\n@media (prefers-color-scheme: dark) {{\n{dark}\n}}\n{ours}"
