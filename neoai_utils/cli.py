@@ -1,4 +1,4 @@
-"""The `neoai` command: play notebooks once or over a grid, grade a submission, write a miniature or an upload."""
+"""The `neoai` command: play notebooks once or over a grid, show them, grade, write a miniature or an upload."""
 
 from __future__ import annotations
 
@@ -65,8 +65,20 @@ def run(
     screen.print(f"outputs lie in {outputs}/")
     if store:
         _store(plays)
+    _show(outputs)
     if any(p.error for p in plays):
         raise typer.Exit(1)
+
+
+@app.command()
+def gallery(outputs: Outputs = Path("outputs")) -> None:
+    """Make a site to read: OUTPUTS/index.html with the scores, and each story as a page that needs no network.
+
+    Shows the notebooks played last; where a task was not played, or failed, the one stored in notebooks/.
+    """
+    from neoai_utils.gallery import build
+
+    screen.print(f"read {build(outputs)}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -230,6 +242,15 @@ def _parse(text: str) -> tuple[str, object]:
         return name, value
 
 
+def _show(outputs: Path) -> None:
+    """Build the gallery after a run; whatever goes wrong with it, the run is done and keeps its exit status."""
+    try:
+        gallery(outputs)
+    except (Exception, KeyboardInterrupt) as problem:
+        reason = " ".join(str(problem).split()) or type(problem).__name__
+        screen.print(f"the gallery was not built: {reason}; neoai gallery tries again", soft_wrap=True, markup=False)
+
+
 def _played(tasks: list[str], outputs: Path, parameters: dict[str, object], jobs: int) -> Iterator[Play]:
     """Play tasks and print a line for each as it ends; a terminal shows how many are still to come."""
     left = len(tasks)
@@ -272,12 +293,11 @@ def _store(plays: list[Play]) -> None:
     for done in plays:
         screen.print(f"stored {headless.store(done)}")
     readme = Path("README.md")
-    if [p.task for p in plays] == headless.available() and readme.is_file():
-        text = readme.read_text(encoding="utf-8")
+    if readme.is_file():
+        text = headless.update_scores(readme.read_text(encoding="utf-8"), plays)
         with storage.atomic_path(readme) as temporary:
-            content = headless.update_section(text, "scores", headless.scores_markdown(plays))
-            temporary.write_text(content, encoding="utf-8")
-        headless.draw_overview(plays, Path(".github/overview.png"))
+            temporary.write_text(text, encoding="utf-8")
+        headless.draw_overview(Path(".github/overview.png"))
         screen.print("updated the score table and the picture of README.md")
 
 

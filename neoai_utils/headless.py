@@ -7,6 +7,7 @@ default of 4 s fails under load) and rewrites the output notebook after every ce
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
@@ -14,15 +15,18 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neoai_utils import competitions, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.scores import recovered
 
+if TYPE_CHECKING:
+    import nbformat
+
 __all__ = [
-    "Play", "available", "default_jobs", "draw_overview", "find_notebook", "play", "play_all", "scores_markdown",
-    "shared_cores", "store", "update_section",
+    "Play", "available", "default_jobs", "draw_overview", "find_notebook", "play", "play_all", "read_scores",
+    "scores_markdown", "shared_cores", "store", "update_scores", "update_section",
 ]  # fmt: skip
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
@@ -240,7 +244,7 @@ def store(done: Play) -> Path:
     cost = _cost(done)
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number:02d}"
-        tags = [t for t in cell.metadata.get("tags", []) if t in ("parameters",)]
+        tags = [t for t in cell.metadata.get("tags", []) if t in ("parameters", "nbsphinx-thumbnail")]
         cell.metadata = nbformat.NotebookNode({"tags": tags} if tags else {})
         cell.source = update_section(cell.source, "cost", cost)
         if cell.cell_type == "code":
@@ -263,6 +267,25 @@ def update_section(text: str, name: str, content: str) -> str:
     return pattern.sub(lambda m: f"{m[1]}{content}\n{m[2].lstrip()}", text)
 
 
+def read_scores(book: nbformat.NotebookNode) -> dict[str, float | None]:
+    """Return the scores that an executed notebook prints, from the table of `Workspace.summary`.
+
+    Args:
+        book: the notebook.
+
+    Returns:
+        "baseline", "published", "ours", "ceiling" and "recovered" (by ours), with three decimals; None where unknown.
+    """
+    outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
+    for output in reversed(outputs):
+        text = output.get("data", {}).get("text/plain", "")
+        if text.split()[:2] == ["score", "recovered"]:
+            rows = {name: [float(value) for value in values] for name, *values in map(str.split, text.splitlines()[1:])}
+            found = {name: score for name, (score, _) in rows.items()} | {"recovered": rows["ours"][1]}
+            return {name: None if math.isnan(value) else value for name, value in found.items()}
+    return dict.fromkeys(("baseline", "published", "ours", "ceiling", "recovered"))
+
+
 def scores_markdown(done: Iterable[Play]) -> str:
     """Return the README's score table of the plays that succeeded, as Markdown."""
     head = "| task | metric | baseline | published | **ours** | ceiling | recovered | seconds | memory |"
@@ -282,16 +305,27 @@ def scores_markdown(done: Iterable[Play]) -> str:
     return "\n".join(lines)
 
 
-def draw_overview(done: Iterable[Play], target: Path) -> None:
-    """Draw what the published solution and ours recover of each task's headroom into a PNG file."""
+_ROW = re.compile(r"^\| \[.*\]\((notebooks/task\d\.ipynb)\) \|.*$", re.MULTILINE)
+
+
+def update_scores(text: str, done: Iterable[Play]) -> str:
+    """Rewrite the README's rows of the plays that succeeded; the rows of other tasks stay as they are."""
+    table = scores_markdown(done)
+    rows = {found[1]: found[0] for found in [*_ROW.finditer(text), *_ROW.finditer(table)]}
+    return update_section(text, "scores", "\n".join([*table.splitlines()[:2], *(rows[name] for name in sorted(rows))]))
+
+
+def draw_overview(target: Path) -> None:
+    """Draw what the published solution and ours recover in each stored notebook into a PNG file."""
+    import nbformat
+
     from neoai_utils import plotting
 
     shares = {}
-    for item in done:
-        if item.results is not None:
-            base, ceiling = item.results["baseline"], item.results["ceiling"]
-            name = f"{competitions.find(item.task).number} · {competitions.find(item.task).title}"
-            shares[name] = (recovered(item.results["published"], base, ceiling), item.results["recovered"])
+    for task in available():
+        facts, found = competitions.find(task), read_scores(nbformat.read(find_notebook(task), as_version=4))
+        published = recovered(found["published"], found["baseline"], found["ceiling"])
+        shares[f"{facts.number} · {facts.title}"] = (published, found["recovered"])
     plotting.use_style()
     with storage.atomic_path(target) as temporary:
         plotting.headroom_chart(shares).savefig(temporary, format="png", metadata={"Software": None})

@@ -4,7 +4,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from neoai_utils import cli, headless
+from neoai_utils import cli, gallery, headless
+from neoai_utils.errors import DataError
 from neoai_utils.headless import Play
 
 GOOD = {
@@ -31,6 +32,7 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list:
         return Play(task, outputs / task, 1.0, None if error else GOOD, error)
 
     monkeypatch.setattr(headless, "play", play)
+    monkeypatch.setattr(gallery, "build", lambda outputs: outputs / "index.html")
     monkeypatch.setattr(headless, "available", lambda: ["task5", "task7"])
     monkeypatch.setattr(headless, "find_notebook", lambda task: Path(f"{task}.ipynb"))
     monkeypatch.setattr(headless, "_stored_minutes", {"task5": 1, "task7": 9}.get)
@@ -74,6 +76,40 @@ def test_two_are_played_at_once_but_one_is_stored_alone(monkeypatch, played, wor
     run(monkeypatch, "run", *words)
     assert asked == [jobs]
     assert sorted({task for task, *_ in played}) == [task for task, *_ in sorted(played)], "none is played twice"
+
+
+def test_a_run_ends_with_the_gallery(monkeypatch, capsys, played) -> None:
+    assert run(monkeypatch, "run", "5", "-o", "elsewhere") == 0
+    assert capsys.readouterr().out.endswith("read elsewhere/index.html\n")
+
+
+@pytest.mark.parametrize("fault", [OSError(28, "No space left"), KeyboardInterrupt(), KeyError("x"), DataError("bad")])
+def test_a_gallery_that_fails_changes_nothing_for_the_run(monkeypatch, capsys, played, fault) -> None:
+    def fail(outputs: Path) -> Path:
+        raise fault
+
+    monkeypatch.setattr(gallery, "build", fail)
+    assert run(monkeypatch, "run", "5") == 0
+    assert "the gallery was not built: " in capsys.readouterr().out
+    assert run(monkeypatch, "run", "7") == 1
+    assert "failed: cell 3: ValueError: bad" in capsys.readouterr().out
+
+
+def test_a_gallery_asked_for_by_itself_says_what_is_wrong(monkeypatch, capsys, tmp_path: Path) -> None:
+    monkeypatch.setattr(headless, "available", list)
+    assert run(monkeypatch, "gallery", "-o", str(tmp_path)) == 1
+    assert capsys.readouterr().err.startswith("neoai: no notebooks here")
+
+
+def test_storing_rewrites_the_readme(monkeypatch, played, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("README.md").write_text("<!-- scores -->\n<!-- /scores -->\n", encoding="utf-8")
+    monkeypatch.setattr(headless, "store", lambda done: Path(f"{done.task}.ipynb"))
+    drawn: list[Path] = []
+    monkeypatch.setattr(headless, "draw_overview", drawn.append)
+    assert run(monkeypatch, "run", "5", "--store") == 0
+    assert "**0.750**" in Path("README.md").read_text(encoding="utf-8")
+    assert drawn == [Path(".github/overview.png")]
 
 
 def test_parameters_are_written_as_for_papermill(monkeypatch, played) -> None:

@@ -5,12 +5,15 @@ import threading
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
-from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from hypothesis import given
+from hypothesis import strategies as st
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
 from neoai_utils import headless
 from neoai_utils.errors import DataError, NeoaiError, UnknownTaskError
-from neoai_utils.headless import Play, play, scores_markdown, store, update_section
+from neoai_utils.headless import Play, play, read_scores, scores_markdown, store, update_scores, update_section
 
 RESULTS = {
     "baseline": 0.1, "published": 0.5, "ours": 0.75, "ceiling": 0.9, "recovered": 0.8125,
@@ -144,3 +147,41 @@ def test_the_score_table_of_the_readme() -> None:
     ).splitlines()
     assert len(rows) == 3
     assert "| 0.100 | 0.500 | **0.750** | 0.900 | 81% | 61 | 0.5 GB |" in rows[2]
+
+
+def test_a_partial_run_rewrites_its_own_rows_only() -> None:
+    both = [Play("task5", Path("o"), 61.4, RESULTS), Play("task7", Path("o"), 7.0, RESULTS)]
+    text = update_scores("a\n<!-- scores -->\n<!-- /scores -->\nb", both)
+    assert scores_markdown(both) in text
+    again = update_scores(text, [Play("task7", Path("o"), 9.0, RESULTS | {"ours": 0.8})])
+    changed = [new for old, new in zip(text.splitlines(), again.splitlines(), strict=True) if old != new]
+    assert len(changed) == 1
+    assert "**0.800**" in changed[0]
+    assert update_scores(text, []) == update_scores(text, [Play("task7", Path("o"), 1.0, None, "boom")]) == text
+    assert update_scores("no markers", both) == "no markers"
+
+
+SCORE = st.none() | st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
+
+
+@given(*[SCORE] * 5)
+def test_scores_are_read_as_the_summary_prints_them(base, published, ours, ceiling, recovered) -> None:
+    scores = {"baseline": base, "published": published, "ours": ours, "ceiling": ceiling}
+    lines = {name: {"score": score, "recovered": recovered} for name, score in scores.items()}
+    printed = str(pd.DataFrame.from_dict(lines, orient="index").astype(float).round(3))
+    output = new_output("execute_result", {"text/plain": printed})
+    found = read_scores(new_notebook(cells=[new_code_cell("workspace.summary()", outputs=[output])]))
+    for name, value in (scores | {"recovered": recovered}).items():
+        assert found[name] == (None if value is None else pytest.approx(value, rel=1e-4, abs=1e-3)), printed
+
+
+def test_a_notebook_without_summary_has_no_scores() -> None:
+    assert set(read_scores(book("print(1)")).values()) == {None}
+
+
+def test_the_tag_of_the_gallery_s_figure_is_stored(shelf: Path) -> None:
+    tagged = book(WRITE)
+    tagged.cells[2].metadata["tags"] = ["nbsphinx-thumbnail", "mine"]
+    nbformat.write(tagged, shelf / "task5.ipynb")
+    store(play("5"))
+    assert nbformat.read(shelf / "task5.ipynb", as_version=4).cells[2].metadata == {"tags": ["nbsphinx-thumbnail"]}

@@ -39,9 +39,8 @@ def lines(cell) -> int:
     return sum(bool(line.strip()) for line in cell.source.splitlines())
 
 
-def test_there_is_a_notebook_and_each_is_a_task() -> None:
-    assert BOOKS
-    assert {path.stem for path in BOOKS} <= set(COMPETITIONS)
+def test_each_task_has_a_notebook() -> None:
+    assert {path.stem for path in BOOKS} == set(COMPETITIONS)
 
 
 def test_cells_are_short_and_prose_is_not(book) -> None:
@@ -108,6 +107,24 @@ def test_the_title_carries_badges_and_cost(book) -> None:
     assert "kaggle.com/kernels/welcome" in title
     assert "colab.research.google.com" in title
     assert re.search(r"<!-- cost -->\n.+min.+\n<!-- /cost -->", title)
+
+
+def test_badges_open_this_very_notebook(book) -> None:
+    """One badge for each host, the same repository and branch in all notebooks, and the notebook's own file."""
+    file = f"neoai-notebooks/neoai/blob/main/notebooks/{book.metadata['name']}.ipynb"
+    badges = re.findall(r"\[!\[(.+?)\]\((\S+?)\)\]\((\S+?)\)", book.cells[0].source)
+    assert badges == [
+        (
+            "Open in Kaggle",
+            "https://kaggle.com/static/images/open-in-kaggle.svg",
+            f"https://kaggle.com/kernels/welcome?src=https://github.com/{file}",
+        ),
+        (
+            "Open in Colab",
+            "https://colab.research.google.com/assets/colab-badge.svg",
+            f"https://colab.research.google.com/github/{file}",
+        ),
+    ]
 
 
 def test_the_kernel_is_the_plain_one(book) -> None:
