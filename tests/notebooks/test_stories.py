@@ -11,25 +11,43 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from click.testing import CliRunner
+from joblib import Parallel, delayed
+from papermill.cli import papermill as papermill_command
 
 from neoai_utils import headless, storage
 from neoai_utils.competitions import COMPETITIONS
-from neoai_utils.workspace import miniature_folder
+from neoai_utils.errors import ParameterError
+from neoai_utils.headless import Play
+from neoai_utils.workspace import build_miniature
 
 TASKS = headless.available()
 PAPERMILL = [sys.executable, "-m", "papermill"]
 
 
 @pytest.fixture(scope="module", params=TASKS)
-def played(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> headless.Play:
-    """Play a notebook once for all tests of this module."""
-    done = headless.play(request.param, tmp_path_factory.mktemp("outputs"))
-    assert done.error is None, done.error
-    return done
+def twins(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> list[Play]:
+    """Play a notebook for all tests of this module, at once on its miniature and on bare files in another folder."""
+    task, folder = request.param, tmp_path_factory.mktemp("outputs")
+    shutil.copytree(build_miniature(task, 0) / "data", folder / "files")
+    ways = {"miniature": {}, "bare": {"data_dir": str(folder / "files")}}
+    with headless.shared_cores(2):
+        plays = Parallel(2, prefer="threads")(
+            delayed(headless.play)(task, folder / name, given) for name, given in ways.items()
+        )
+    for done in plays:
+        assert done.error is None, done.error
+    return plays
+
+
+@pytest.fixture
+def played(twins: list[Play]) -> Play:
+    """Give the play of the miniature."""
+    return twins[0]
 
 
 @pytest.mark.story
-def test_ours_beats_baseline_and_published(played: headless.Play) -> None:
+def test_ours_beats_baseline_and_published(played: Play) -> None:
     found = played.results
     assert found is not None
     sign = 1 if found["higher_is_better"] else -1
@@ -41,18 +59,15 @@ def test_ours_beats_baseline_and_published(played: headless.Play) -> None:
 
 
 @pytest.mark.story
-def test_the_submission_needs_no_answers(played: headless.Play, tmp_path: Path) -> None:
+def test_the_submission_needs_no_answers(twins: list[Play]) -> None:
     """Played on the bare competition files in another folder, the notebook writes the same bytes."""
-    shutil.copytree(miniature_folder(played.task) / "data", tmp_path / "files")
-    again = headless.play(played.task, tmp_path / "outputs", {"data_dir": str(tmp_path / "files")})
-    assert again.error is None, again.error
-    assert again.results is not None
-    assert (again.results["data"], again.results["ours"]) == ("competition", None)
-    assert again.results["submission_sha256"] == (played.results or {})["submission_sha256"]
+    played, bare = (done.results or {} for done in twins)
+    assert (bare["data"], bare["ours"]) == ("competition", None)
+    assert bare["submission_sha256"] == played["submission_sha256"]
 
 
 @pytest.mark.story
-def test_the_executed_notebook_is_small(played: headless.Play) -> None:
+def test_the_executed_notebook_is_small(played: Play) -> None:
     text = sum(
         len(str(value))
         for cell in nbformat.read(played.notebook, as_version=4).cells
@@ -71,21 +86,32 @@ def papermill(folder: Path, *words: str) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize(
-    ("parameter", "value", "message"),
-    [
-        ("sede", "7", "unknown parameter 'sede': did you mean seed?"),
-        ("seed", "high", "seed must be a whole number (int), got 'high'"),
-        ("data_dir", "absent-folder", "absent-folder does not exist"),
-    ],
-)
-def test_wrong_parameters_fail_at_once(task: str, parameter: str, value: str, message: str, tmp_path: Path) -> None:
+def test_a_wrong_folder_fails_at_once(task: str, tmp_path: Path) -> None:
     """The bare papermill command, from another folder, stops with the remedy and writes no output."""
     notebook = headless.find_notebook(task).resolve()
-    done = papermill(tmp_path, str(notebook), "out.ipynb", "-p", parameter, value)
+    done = papermill(tmp_path, str(notebook), "out.ipynb", "-p", "data_dir", "absent-folder")
     assert done.returncode != 0
-    assert message in done.stderr
+    assert "absent-folder does not exist" in done.stderr
     assert not list(tmp_path.rglob("submission.csv"))
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize(
+    ("injected", "message"),
+    [
+        ("sede = 7", "unknown parameter 'sede': did you mean seed?"),
+        ("seed = 'high'", "seed must be a whole number (int), got 'high'"),
+    ],
+)
+def test_the_guard_stands_right_below_the_parameters(task: str, injected: str, message: str) -> None:
+    """The first two code cells, with what papermill injects between them, are enough to stop a notebook."""
+    cells = nbformat.read(headless.find_notebook(task), as_version=4).cells
+    parameters, guard = [cell.source for cell in cells if cell.cell_type == "code"][:2]
+    namespace: dict[str, object] = {"In": ["", parameters, f"# Parameters\n{injected}\n"]}
+    for source in (parameters, injected):
+        exec(source, namespace)
+    with pytest.raises(ParameterError, match=re.escape(message)):
+        exec(guard, namespace)
 
 
 def test_task7_suggests_threshold(tmp_path: Path) -> None:
@@ -97,11 +123,11 @@ def test_task7_suggests_threshold(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_help_reads_as_a_manual(task: str, tmp_path: Path) -> None:
-    done = papermill(tmp_path, "--help-notebook", str(headless.find_notebook(task).resolve()))
-    assert done.returncode == 0
-    assert re.search(r"seed: int \(default \d+\)", done.stdout)
-    assert "data_dir: str" in done.stdout
+def test_help_reads_as_a_manual(task: str) -> None:
+    done = CliRunner().invoke(papermill_command, ["--help-notebook", str(headless.find_notebook(task).resolve())])
+    assert done.exit_code == 0
+    assert re.search(r"seed: int \(default \d+\)", done.output)
+    assert "data_dir: str" in done.output
 
 
 def test_every_notebook_belongs_to_a_competition() -> None:
