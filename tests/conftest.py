@@ -167,14 +167,13 @@ def hide_library() -> str:
     return HIDE
 
 
-@pytest.fixture
-def bare(tmp_path: Path) -> Callable[[bytes, bool], Path]:
+@pytest.fixture(scope="session")
+def bare() -> Callable[[bytes, bool, Path], None]:
     """Give a function that writes a notebook with one more cell in front: no library and, if so wanted, no network."""
 
-    def write(content: bytes, online: bool) -> Path:
+    def write(content: bytes, online: bool, target: Path) -> None:
         book = nbformat.reads(content.decode(), as_version=4)
         book.cells.insert(0, new_code_cell(HIDE if online else HIDE + OFFLINE))
-        nbformat.write(book, tmp_path / "bare.ipynb")
-        return tmp_path / "bare.ipynb"
+        nbformat.write(book, target)
 
     return write

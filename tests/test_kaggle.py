@@ -126,7 +126,8 @@ def test_a_bundle_runs_where_there_is_no_library(tmp_path: Path, monkeypatch, ba
     )
     put(tmp_path, guard, code)
     monkeypatch.chdir(tmp_path)
-    made = bare(kaggle.bundle("task5"), online=False)
+    made = tmp_path / "bare.ipynb"
+    bare(kaggle.bundle("task5"), False, made)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert headless.execute(made, tmp_path / "done.ipynb", {}) is None
