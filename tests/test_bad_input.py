@@ -11,7 +11,9 @@ import base64
 import json
 import re
 import shutil
+import struct
 import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -59,8 +61,13 @@ def drawn(name: str, image: Image.Image) -> Damage:
     return lambda folder: image.save(folder / name)
 
 
-# the first bytes of a PNG of 60,000 x 60,000 pixels, which would fill the memory
-GIGANTIC = bytes.fromhex("89504e470d0a1a0a0000000d494844520000ea600000ea600800000000a5b92a9e")
+def chunk(name: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+
+
+# a PNG of a few bytes that claims 60,000 x 60,000 pixels, which would fill the memory
+HEADER = struct.pack(">IIBBBBB", 60_000, 60_000, 8, 0, 0, 0, 0)
+GIGANTIC = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", HEADER) + chunk(b"IDAT", zlib.compress(b"0")) + chunk(b"IEND", b"")
 ONES = np.ones((3, 128, 4), np.float32)
 FILES: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     # task, kind, what is done to the files, what is told

@@ -7,6 +7,7 @@ miniature's smaller one.
 
 from __future__ import annotations
 
+import io
 import re
 from pathlib import Path
 from pickle import UnpicklingError  # the error alone; nothing is unpickled # nosec B403
@@ -127,10 +128,15 @@ def clone(model: TinyVit, state: dict[str, Tensor] | None = None) -> TinyVit:
 
 
 def save(state: dict[str, Tensor], path: Path, *, prefix: bool = True) -> None:
-    """Write a state dict as the competition gives it, keys with or without the `model.` prefix."""
+    """Write a state dict as the competition gives it, keys with or without the `model.` prefix.
+
+    The same state gives the same bytes; torch alone would put the name of the temporary file into them.
+    """
     named = {(_PREFIX if prefix else "") + name: values.detach().cpu() for name, values in state.items()}
+    buffer = io.BytesIO()
+    torch.save(named, buffer)
     with atomic_path(path) as temporary:
-        torch.save(named, temporary)
+        temporary.write_bytes(buffer.getvalue())
 
 
 def tiny_vit_5m(classes: int) -> TinyVit:

@@ -109,6 +109,18 @@ def test_the_files_have_the_competitions_form(offline, tmp_path):
     assert len(tokenizer) == facts["pieces"]
 
 
+def test_the_same_seed_builds_the_same_bytes(offline, tmp_path):
+    for name in ("one", "two"):
+        for part in ("data", "answers"):
+            (tmp_path / name / part).mkdir(parents=True)
+    facts = [build(RECIPE, tmp_path / name / "data", tmp_path / name / "answers") for name in ("one", "two")]
+    assert facts[0] == facts[1]
+    paths = sorted(path for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert len(paths) > len(files.REQUIRED)
+    for path in paths:
+        assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes(), path.name
+
+
 def test_an_encoder_that_is_not_there(tmp_path):
     with pytest.raises(DataError, match="cannot be loaded.*tokenizer.json"):
         load_encoder(tmp_path)

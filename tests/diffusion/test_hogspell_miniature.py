@@ -123,7 +123,7 @@ def test_the_recipe_still_makes_such_networks(tmp_path, monkeypatch):
     monkeypatch.setattr(training, "MANIFEST", tmp_path / "networks.json")
     recipe = dataclasses.replace(SMALL, pictures=96, clip_epochs=4, text_epochs=4)
     for part in training.PARTS:
-        training.make(part, recipe)
+        training.make(part, recipe, torch.device("cpu"))
     facts = training.manifest()
     assert facts["recipe_checksum"] == recipe.checksum()
     for part in ("judge", "text"):
