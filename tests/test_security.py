@@ -57,9 +57,11 @@ def _wrong_call(name: str, words: dict[str | None, str]) -> Iterator[str]:
         yield f"{name} reads pickled weights"
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "neoai_utils").rglob("*.py")), ids=lambda path: path.stem)
-def test_the_library_executes_no_data(path: Path) -> None:
-    assert complaints(path.read_text(encoding="utf-8")) == []
+def test_the_library_executes_no_data() -> None:
+    paths = sorted((ROOT / "neoai_utils").rglob("*.py"))
+    found = {path.name: complaints(path.read_text(encoding="utf-8")) for path in paths}
+    assert len(found) > 50
+    assert {name: said for name, said in found.items() if said} == {}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
