@@ -169,7 +169,7 @@ def read_story(task: str, outputs: Path = Path("outputs")) -> Story:
     cost = re.search(r"<!-- cost -->\n(.*?) *(\(.*\))?\n<!-- /cost -->", book.cells[0].source if book.cells else "")
     return Story(
         facts=facts,
-        body=Markup(str(page)),  # noqa: S704 – the notebook's own HTML; the page's policy forbids scripts
+        body=Markup(str(page)),  # noqa: S704 - our stories; pages forbid scripts # nosec B704
         contents=tuple(Heading(int(h.name[1]), h["id"], h.get_text()) for h in page.select(".prose :is(h2, h3)")),
         problem=_problem(page),
         cost=cost[1] if cost else "",
@@ -302,7 +302,7 @@ def _pages(stories: list[Story]) -> dict[str, str]:
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
     environment.filters |= {"number": headless.number, "share": headless.share}
-    environment.globals["style"] = Markup(_style())  # noqa: S704 – our own file
+    environment.globals["style"] = Markup(_style())  # noqa: S704 - our own file # nosec B704
     story_page = environment.get_template("story.html.j2")
     pages = {}
     for story, before, after in zip(stories, [None, *stories[:-1]], [*stories[1:], None], strict=True):
