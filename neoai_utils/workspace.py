@@ -128,9 +128,8 @@ class Workspace:
         path, told = self.out_dir / "submission.csv", self.out_dir / "results.json"
         with storage.atomic_path(path) as temporary:
             frame.to_csv(temporary, index=False, lineterminator="\n")
-            told.unlink(
-                missing_ok=True
-            )  # a kill between the two files must not leave old results beside a new submission
+            # a kill between the two files must not leave old results beside a new submission
+            told.unlink(missing_ok=True)
         ours = self._record_ours(grades)
         results = self._results(storage.sha256_of(path))
         with storage.atomic_path(told) as temporary:

@@ -7,7 +7,7 @@ predicts noise, with text dropped in a tenth of the steps for classifier-free gu
 separate CLIP that judges.
 
 `python -m neoai_utils.diffusion.training` trains the four parts and writes them into `data/` with the recipe; a part's
-name as an argument trains that part alone. That takes minutes on a GPU and many hours on two cores.
+name as an argument trains that part alone. It takes minutes on a GPU and hours on two cores.
 """
 
 from __future__ import annotations
