@@ -301,7 +301,6 @@ def train_unet(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, recipe.rate, total_steps=recipe.steps, pct_start=0.05)
     torch.manual_seed(recipe.seed)
     average = copy.deepcopy(unet).requires_grad_(False)
-    slow, fast = list(average.parameters()), list(unet.parameters())
     unet.train()
     losses = []
     for number in range(recipe.steps):
@@ -318,7 +317,8 @@ def train_unet(
         losses.append(loss.detach())
         keep = min(recipe.average, (1 + number) / (10 + number))
         with torch.no_grad():
-            torch._foreach_lerp_(slow, fast, 1 - keep)
+            for slow, fast in zip(average.parameters(), unet.parameters(), strict=True):
+                slow.lerp_(fast, 1 - keep)
     unet.load_state_dict(average.state_dict())
     unet.eval()
     return _every(losses, every)
