@@ -245,7 +245,7 @@ def _optimise(
     mine = own_rows(accelerator, schedule.batch)
     losses = []
     with trained_weights(pipe.unet, schedule.trained) as weights:
-        optimiser = torch.optim.AdamW(weights, schedule.rate)
+        optimiser = torch.optim.AdamW(weights, schedule.rate, fused=True)
         model, optimiser = accelerator.prepare(_Shell(pipe.unet), optimiser)
         for _ in range(schedule.steps):
             loss = loss_of(model, generator, mine)
