@@ -229,7 +229,7 @@ def _optimiser(student: TinyVit, plan: Plan) -> torch.optim.Optimizer:
         values.requires_grad_(chosen or id(values) in head)
     body = [values for values in student.parameters() if values.requires_grad and id(values) not in head]
     groups = [{"params": list(student.head.fc.parameters()), "lr": plan.head_rate or plan.rate}]
-    return torch.optim.AdamW(groups + ([{"params": body}] if body else []), lr=plan.rate)
+    return torch.optim.AdamW(groups + ([{"params": body}] if body else []), lr=plan.rate, fused=True)
 
 
 def _cosine(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

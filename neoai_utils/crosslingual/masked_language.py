@@ -68,7 +68,7 @@ def read_on(
     encoder = copy.deepcopy(encoder)
     setattr(model, model.base_model_prefix, encoder)
     model.tie_weights()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
     schedule = get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
     accelerator = Accelerator()
     model, optimizer = accelerator.prepare(model, optimizer)  # not the schedule, which counts batches

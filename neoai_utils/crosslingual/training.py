@@ -79,7 +79,7 @@ def fine_tune(encoder: PreTrainedModel, collate: Collator, parts: Sequence[Part]
 
     seed_everything(seed)
     model = JointModel(copy.deepcopy(encoder), len(collate.labels.intents), len(collate.labels.tags))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=plan.rate, fused=True)
     schedule = (
         get_linear_schedule_with_warmup(optimizer, plan.steps // 10, plan.steps)
         if plan.scheduled
