@@ -200,7 +200,8 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
             notebook, temporary, parameters=dict(parameters), kernel_name="python3", progress_bar=False,
             request_save_on_cell_execute=False, autosave_cell_every=0, iopub_timeout=IOPUB_TIMEOUT,
             raise_on_iopub_timeout=False,
-            extra_arguments=["--log-level=40"], start_timeout=180,
+            # critical messages only: a kernel that is done gets an interrupt, and may log that as an error
+            extra_arguments=["--log-level=50"], start_timeout=180,
         )  # fmt: skip
     except PapermillExecutionError as problem:
         error = f"cell {problem.exec_count}: {problem.ename}: {problem.evalue}"
