@@ -65,7 +65,8 @@ def ladder_chart(ladder: Ladder, ceiling: float | None = None) -> Figure:
     colours = [COLOURS[row.role or "idea"] for row in rows]
     figure, axes = plt.subplots(figsize=(7.0, 0.9 + 0.27 * len(rows)))
     bars = axes.barh(range(len(rows)), values, color=colours)
-    axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8)
+    ground = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8}
+    axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8, bbox=ground)  # the ceiling's line does not cross it
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
