@@ -7,10 +7,11 @@ in a steering vector share their luck, which makes their difference less noisy.
 
 from __future__ import annotations
 
+import inspect
 import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -116,20 +117,20 @@ def _continue(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> lis
     numbers = np.stack([uniform(prompt, sampling.new_tokens, sampling.seed) for prompt in prompts])
     luck = torch.from_numpy(numbers.astype(np.float32)).to(ids.device)
     position = (mask.cumsum(1) - 1).clamp(min=0)
-    cache = DynamicCache()  # filled in place; not every model of every transformers gives it back
-    state: dict[str, Any] = {"past_key_values": cache}
+    # filled in place; transformers called the argument `past_key_values` before 5.24, and calls it `cache` since
+    name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
+    cache = {name: DynamicCache()}
     done = torch.zeros(len(prompts), dtype=torch.bool, device=ids.device)
     drawn: list[Tensor] = []
     for step in range(sampling.new_tokens):
-        state = dict(model(ids, attention_mask=mask, position_ids=position, use_cache=True, logits_to_keep=1, **state))
-        chances = (state.pop("logits")[:, -1].float() / sampling.temperature).softmax(-1).cumsum(-1)
+        found = model(ids, attention_mask=mask, position_ids=position, use_cache=True, logits_to_keep=1, **cache)
+        chances = (found.logits[:, -1].float() / sampling.temperature).softmax(-1).cumsum(-1)
         # The last sum is not exactly 1: scale the number, or the draw could fall off the end.
         token = torch.searchsorted(chances, luck[:, step : step + 1] * chances[:, -1:]).clamp(max=chances.shape[1] - 1)
         drawn.append(torch.where(done[:, None], ends[0], token))
         done = done | torch.isin(token[:, 0], ends)
         if done.all():
             break
-        state = {"past_key_values": state.get("past_key_values", cache)}
         ids, mask = drawn[-1], torch.cat([mask, mask.new_ones(len(prompts), 1)], dim=1)
         position = position[:, -1:] + 1
     stops = set(ends.tolist())
