@@ -2,7 +2,7 @@
 # Plays the notebooks on a machine that has nothing but Python 3.11 or newer.
 #
 #   ./run_all.sh            every notebook          ./run_all.sh 5 7    two of them
-#   ./run_all.sh --test     the tests               ./run_all.sh --help
+#   ./run_all.sh --test     the tests               ./run_all.sh --test tests/test_cli.py    some of them
 #
 # Uses the active virtual environment, else makes .venv here. Outputs lie in outputs/taskN.
 set -euo pipefail
@@ -73,7 +73,11 @@ if [ "${1:-}" = "--test" ]; then
   ruff check .
   ruff format --check .
   mypy
-  exec python -m pytest "$@"
+  if [ $# -gt 0 ]; then
+    exec python -m pytest "$@"
+  fi
+  OMP_NUM_THREADS=1 python -m pytest -m "not story" --numprocesses 2 --dist loadfile # two at once, a core each
+  exec python -m pytest -m story                                                     # whole notebooks and their uploads
 fi
 install ""
 exec 9>&-

@@ -141,7 +141,7 @@ def test_clamping_sets_latents_and_keeps_the_error(sae) -> None:
 def test_clamping_to_what_is_there_changes_nothing(sae) -> None:
     hidden = states(1, seed=4).view(1, 1, 24)
     found = sae.encode(hidden)[0, 0]
-    same = vectors.clamping(sae, {i: float(found[i]) for i in range(48)})(hidden)
+    same = vectors.clamping(sae, {i: float(found[i].detach()) for i in range(48)})(hidden)
     assert torch.allclose(same, hidden, atol=1e-5)
 
 
