@@ -192,6 +192,7 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
     from papermill.exceptions import PapermillExecutionError
 
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else the kernel warns about its debugger
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")  # else threads spin for long while others want their core
     logging.getLogger("papermill").setLevel(logging.ERROR)
     temporary = target.with_suffix(".running.ipynb")
     error = None
