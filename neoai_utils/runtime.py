@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import math
 import os
 import platform
 import random
@@ -103,10 +104,12 @@ def own_rows(accelerator: Accelerator, count: int) -> list[int]:
     """Return which rows of a batch of `count` this process reads; under `accelerate launch` each reads a part.
 
     Every process draws the whole batch from the same seeds, so the batch is the same however many processes share it.
-    Where it cannot be shared evenly, a last row is read twice.
+    Where it cannot be shared evenly, the last row is read again. (Older versions of accelerate's own
+    `split_between_processes` read rows twice even where it can.)
     """
-    with accelerator.split_between_processes(list(range(count)), apply_padding=True) as rows:
-        return list(rows)
+    size = math.ceil(count / accelerator.num_processes)
+    first = size * accelerator.process_index
+    return [min(row, count - 1) for row in range(first, first + size)]
 
 
 class Stopwatch:

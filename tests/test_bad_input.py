@@ -181,7 +181,7 @@ COMMANDS: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [
     ("a cluster without address", ("sweep", "7", "--backend", "dask", "-p", "seed", "1"), ("give both or none",)),
     ("a notebook that is none", ("sweep", "8", "-p", "seed", "1"), ("task8.ipynb is no notebook", "Copy it again")),
     ("an unknown command", ("plya", "7"), ("--help", "No such command 'plya'")),
-    ("no jobs", ("sweep", "7", "--jobs", "0", "-p", "seed", "1"), ("--jobs", "greater than or equal to")),
+    ("no jobs", ("sweep", "7", "--jobs", "0", "-p", "seed", "1"), ("Invalid value for", "--jobs")),
 ]
 
 
