@@ -64,7 +64,7 @@ def case(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return request.param, folder
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(damage=damages(), number=st.integers(0, 1000))
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_files_are_read_or_refused(case: tuple[str, Path], damage, number: int) -> None:
@@ -82,7 +82,7 @@ def test_damaged_files_are_read_or_refused(case: tuple[str, Path], damage, numbe
         path.write_bytes(whole)
 
 
-@settings(max_examples=100, deadline=None, derandomize=True)
+@settings(max_examples=100, derandomize=True)
 @given(damage=damages())
 @pytest.mark.filterwarnings("ignore")
 def test_damaged_submissions_are_graded_or_refused(case: tuple[str, Path], damage) -> None:
@@ -124,7 +124,7 @@ WRITERS: dict[str, st.SearchStrategy[pd.DataFrame]] = {
 LAST_DIGIT = 1e-14 if int(pd.__version__.split(".")[0]) < 3 else 0.0  # which older versions of pandas may misread
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_submissions_survive_the_file(case: tuple[str, Path], data: st.DataObject) -> None:
     """Every submission that a task can write is accepted, read back as it was, and can be written again."""
@@ -143,7 +143,7 @@ def test_submissions_survive_the_file(case: tuple[str, Path], data: st.DataObjec
 # --------------------------------------------------------------------- the metrics, against scikit-learn or plain loops
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(arrays(float, 6, elements=st.floats(-1e3, 1e3)), st.permutations(range(6)))
 def test_tabular_metric(tmp_path_factory: pytest.TempPathFactory, given_: np.ndarray, order: list[int]) -> None:
     folder = tmp_path_factory.getbasetemp()
@@ -166,7 +166,7 @@ def test_continual_metric(rows: list[tuple[int, int]], data: st.DataObject) -> N
     )
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), min_size=3, max_size=12))
 def test_clustering_metric(tmp_path_factory: pytest.TempPathFactory, rows: list[tuple[int, int]]) -> None:
     """The adjusted Rand index by counting pairs (Hubert & Arabie 1985), the mutual information by its definition."""
@@ -213,7 +213,7 @@ def test_diffusion_metric(rows: list) -> None:
     assert [found[kind] for kind in diffusion.KINDS] == pytest.approx(parts)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(arrays(bool, (3, 2, 5, 7)))
 def test_segmentation_metric(masks: np.ndarray) -> None:
     pairs = [(prediction, truth) for prediction, truth in masks]
@@ -221,7 +221,7 @@ def test_segmentation_metric(masks: np.ndarray) -> None:
     assert segmentation.mean_iou(pairs) == pytest.approx(np.mean(parts))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("abc"), TAGS, TAGS), min_size=1, max_size=15))
 def test_crosslingual_metric(rows: list) -> None:
     truth = [Utterance(("word",), intent, (tag,)) for intent, _, tag, _ in rows]

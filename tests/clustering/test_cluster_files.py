@@ -59,7 +59,7 @@ def test_known_scores(tmp_path):
 
 
 @given(st.lists(st.integers(0, 31), min_size=40, max_size=40), st.permutations(range(40)))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_neither_names_nor_order_of_rows_matter(tmp_path_factory, labels, order):
     folder = tmp_path_factory.mktemp("answers")
     truth = np.repeat(np.arange(4), 10)

@@ -96,7 +96,7 @@ def test_a_family_without_changes_only_turns():
 
 
 @given(st.integers(0, 10_000))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_views_are_grey_pictures(seed):
     photograph = photographs.load()[seed % 96]
     family = Family(180, 0.9, 1.0, 5.0, 60.0, (16, 48), 1.0)

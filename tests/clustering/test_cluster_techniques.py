@@ -45,7 +45,7 @@ def test_products_are_never_all_in_memory():
 
 
 @given(st.floats(0.2, 5), st.floats(-50, 50), st.integers(0, 100))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_even_light_forgets_brightness_and_contrast(contrast, brightness, seed):
     picture = np.random.default_rng(seed).uniform(0, 255, (1, 16, 16)).astype(np.float32)
     changed = picture * np.float32(contrast) + np.float32(brightness)
@@ -83,7 +83,7 @@ def test_frames_tell_marked_pictures():
 
 
 @given(st.integers(0, 1000))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_whitened_rows_have_length_one_and_no_favourite_direction(seed):
     random = np.random.default_rng(seed)
     vectors = (random.normal(size=(300, 20)) * np.geomspace(1, 1e3, 20)).astype(np.float32)
@@ -141,7 +141,7 @@ def test_centres_are_the_means():
 
 
 @given(st.integers(20, 70), st.integers(2, 7), st.integers(0, 1000))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_sizes_are_equal_or_differ_by_one(count, groups, seed):
     random = np.random.default_rng(seed)
     labels = np.concatenate([np.arange(groups), random.integers(0, groups, count - groups)])

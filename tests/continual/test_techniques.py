@@ -50,7 +50,7 @@ def slow_distillation(student: np.ndarray, teacher: np.ndarray, temperature: flo
     return temperature**2 * total / len(student)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0.5, 8))
 def test_distillation_is_its_formula(seed: int, temperature: float) -> None:
     student, teacher = np.random.default_rng(seed).normal(size=(2, 5, 7))
@@ -298,7 +298,7 @@ def test_total_variation_of_a_checkerboard() -> None:
 # ---------------------------------------------------------------------------------------------------- self-labelling
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10**6), st.floats(0.3, 2))
 def test_balanced_answers_sum_to_their_shares(seed: int, power: float) -> None:
     logits = 3 * torch.randn(60, 5, generator=torch.Generator().manual_seed(seed))
@@ -307,7 +307,7 @@ def test_balanced_answers_sum_to_their_shares(seed: int, power: float) -> None:
     assert torch.allclose(found.sum(0), torch.full((5,), 12.0), atol=0.05)
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 10**6))
 def test_balance_takes_no_notice_of_a_shifted_class(seed: int) -> None:
     """A constant on one class's logits is what Sinkhorn's scaling removes."""

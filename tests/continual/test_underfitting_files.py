@@ -85,7 +85,7 @@ def test_grey_and_transparent_pictures_become_rgb(tmp_path: Path) -> None:
     assert found[1, :, 1, 1].tolist() == [10, 20, 30]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.integers(1, 90), st.integers(1, 90), st.sampled_from(["black", "edge", "mirror"]))
 def test_squares_are_square_and_keep_the_picture_whole(height: int, width: int, border: files.Border) -> None:
     """A picture of one colour stays so; black borders take just the share that the shape leaves."""

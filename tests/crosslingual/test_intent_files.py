@@ -82,7 +82,7 @@ word = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_
 tag = st.sampled_from(["O", "B-datetime", "I-datetime", "B-reminder/todo"])
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.lists(st.tuples(word, tag), min_size=1, max_size=5), min_size=1, max_size=4))
 def test_what_is_written_is_read_back(tmp_path_factory, sentences):
     path = tmp_path_factory.mktemp("conll") / "train.conll"

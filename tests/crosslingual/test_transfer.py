@@ -66,7 +66,7 @@ def test_an_alignment_beyond_the_sentence_is_refused():
         project(("O", "O"), (0, 2))
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.sampled_from(["O", "B-a", "I-a", "B-b", "I-b"]), max_size=8))
 def test_ordered_tags_are_sound_and_stay_ordered(tags):
     found = in_order(tags)

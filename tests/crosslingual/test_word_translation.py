@@ -39,7 +39,7 @@ def slow_model_1(pairs, rounds):
 sentence = st.lists(st.sampled_from("abcde"), min_size=1, max_size=4)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(sentence, sentence), min_size=1, max_size=6), st.integers(1, 4))
 def test_it_is_the_slow_model(pairs, rounds):
     found, slow = ibm_model_1(pairs, rounds), slow_model_1(pairs, rounds)

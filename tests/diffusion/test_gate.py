@@ -62,7 +62,7 @@ def test_the_pipeline_draws_by_it(pipe, fitted):
         assert (drawn(PAIRS[0][0]) == horse).all(), "nobody passes so strict a gate"
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_odds_are_those_of_the_regression(seed):
     """The scaling of the inputs is folded into the weights; the odds are linear in the sums."""

@@ -31,7 +31,7 @@ def test_neighbour_means_by_hand():
 
 
 @given(arrays(np.float64, st.tuples(st.integers(1, 4), st.integers(1, 30)), elements=st.floats(-5, 5)))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_sparsemax_is_the_nearest_point_of_the_simplex(scores):
     for row, weights in zip(scores, contexts.sparsemax(scores), strict=True):
         assert weights.min() >= 0

@@ -35,7 +35,7 @@ def test_tables_that_cannot_be_repaired_are_refused(table, words, message):
 
 
 @given(st.integers(0, 2**31), st.integers(1, 20))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_breaking_takes_the_right_number_and_spares(seed, count):
     table = np.ones((30, 4), np.float32)
     broken = damage.break_rows(table, count, seed, spare=[0, 7])

@@ -18,7 +18,7 @@ def score(case, intact, rows):
 
 
 @given(st.lists(TOKENS, max_size=20), st.sets(TOKENS, max_size=30))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_lookup_finds_what_the_nested_scan_finds(words, vocabulary):
     known = {token: i for i, token in enumerate(sorted(vocabulary))}
     assert substrings.subtokens(words, known) == substrings.nested_scan(words, known)

@@ -40,7 +40,7 @@ def test_a_block_written_by_hand() -> None:
     assert not weights[2:16].any() and not weights[18:].any()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(
     steps=hnp.arrays(np.uint8, st.tuples(st.integers(1, 4), st.just(32)), elements=st.integers(0, 15)),
     scale=st.floats(-100, 100, width=16),

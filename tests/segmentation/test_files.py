@@ -52,13 +52,13 @@ def test_submission_has_the_official_form(competition, answer):
 
 
 @given(MASKS)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_masks_survive_the_way_through_the_submission(mask):
     assert np.array_equal(files.decode_mask(files.encode_mask(mask)), mask)
 
 
 @given(MASKS, st.integers(0, 2**32 - 1))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_iou_properties(mask, seed):
     other = np.random.default_rng(seed).random(mask.shape) < 0.5
     assert files.iou(mask, mask) == 1.0

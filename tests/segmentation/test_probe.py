@@ -38,7 +38,7 @@ def test_labels():
 
 
 @given(st.integers(14, 90), st.integers(14, 90), st.integers(0, 2**31))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_soft_labels_keep_the_area(height, width, seed):
     mask = np.random.default_rng(seed).random((height, width)) < 0.3
     soft = patch_probe.soft_labels([mask], 14)[0]
@@ -58,7 +58,7 @@ def test_published_probe_is_the_published_recipe():
 
 
 @given(st.integers(0, 2**31), st.integers(2, 300), st.integers(2, 300))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_fast_published_masks_are_the_slow_ones_bit_for_bit(seed, height, width):
     heats = np.random.default_rng(seed).random((2, 14, 14)) ** 2
     fast = patch_probe.published_masks(heats, [(height, width)] * 2)
@@ -95,7 +95,7 @@ def test_the_penalty_with_the_best_left_out_score_is_chosen():
 
 
 @given(st.integers(0, 2**31), st.floats(0, 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_the_quick_curve_is_the_slow_one(seed, share):
     """One pass of counting gives what thresholding one by one gives, values on a threshold and empty masks included."""
     random = np.random.default_rng(seed)

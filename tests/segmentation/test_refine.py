@@ -123,7 +123,7 @@ def test_largest_part_known_answer():
 
 
 @given(MASKS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_largest_part_properties(mask):
     kept = refine.largest_part(mask)
     assert kept.shape == mask.shape

@@ -14,7 +14,7 @@ from tests.segmentation.test_probe import toy
 
 
 @given(st.integers(0, 2**31), st.sampled_from([0.1, 1.0, 30.0]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_fit_is_scikit_learns(seed, penalty):
     features, masks = toy(pictures=3, seed=seed)
     probe = RidgeProbe(penalty).fit(features, masks)

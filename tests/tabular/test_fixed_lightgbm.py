@@ -118,7 +118,7 @@ def test_a_cheating_inverse_is_refused_by_the_trainer(data) -> None:
         train_and_predict(train, test, target, inverse=lambda z: ELSEWHERE if len(z) == len(test) else z)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.floats(-50, 50), min_size=2, max_size=30), st.floats(0.01, 3))
 def test_any_increasing_map_passes_and_is_applied(values: list[float], slope: float) -> None:
     array = np.array(values)

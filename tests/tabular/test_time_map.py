@@ -22,7 +22,7 @@ def slow_kernel_curve(values, minute, length: int, width: float) -> np.ndarray:
     return np.array(curve)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(0, 10_000), st.sampled_from([1.0, 2.0, 3.0]))
 def test_the_curve_is_the_kernel_mean(seed: int, width: float) -> None:
     rng = np.random.default_rng(seed)
