@@ -117,7 +117,7 @@ def _continue(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> lis
     numbers = np.stack([uniform(prompt, sampling.new_tokens, sampling.seed) for prompt in prompts])
     luck = torch.from_numpy(numbers.astype(np.float32)).to(ids.device)
     position = (mask.cumsum(1) - 1).clamp(min=0)
-    # filled in place; transformers called the argument `past_key_values` before 5.24, and calls it `cache` since
+    # filled in place; older versions of transformers call the argument `past_key_values`, newer ones `cache`
     name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
     cache = {name: DynamicCache()}
     done = torch.zeros(len(prompts), dtype=torch.bool, device=ids.device)
