@@ -1,18 +1,25 @@
-"""The errors of neoai: each message names what is wrong, where, and the remedy."""
+"""The errors and warnings of neoai: each message names what is wrong, where, and the remedy.
+
+An error is for what would lead to a wrong submission. Everything else is a warning, given once, which says what was
+assumed: real files are seldom as clean as the description of a competition.
+"""
 
 from __future__ import annotations
 
 import difflib
+import warnings
 from collections.abc import Iterable
 
 __all__ = [
     "AssetError",
     "DataError",
+    "DataWarning",
     "NeoaiError",
     "ParameterError",
     "SubmissionError",
     "UnknownTaskError",
     "did_you_mean",
+    "warn",
 ]
 
 
@@ -42,6 +49,19 @@ class UnknownTaskError(NeoaiError, KeyError):
 
 class AssetError(NeoaiError, RuntimeError):
     """Weights or data from a package could not be fetched, verified or converted."""
+
+
+class DataWarning(UserWarning):
+    """A file is not quite in the expected form; the message says what was assumed."""
+
+
+def warn(message: str) -> None:
+    """Give a `DataWarning`, once for each text.
+
+    Args:
+        message: the file, the line where there is one, what is unusual, and what was assumed.
+    """
+    warnings.warn(message, DataWarning, stacklevel=2)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

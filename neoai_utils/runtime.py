@@ -9,10 +9,13 @@ import platform
 import random
 import sys
 import time
+import warnings
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
+
+from neoai_utils.errors import DataWarning
 
 if TYPE_CHECKING:
     import torch
@@ -227,7 +230,9 @@ def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterat
 
 
 def quiet_libraries() -> None:
-    """Turn off the progress bars and chatter of Hugging Face libraries, loaded or not yet loaded."""
+    """Turn off the progress bars and chatter of Hugging Face libraries, and show our own warnings as one plain line."""
+    if warnings.formatwarning is not _format_warning:
+        warnings.formatwarning = _format_warning
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
@@ -237,6 +242,18 @@ def quiet_libraries() -> None:
 
         logging.set_verbosity_error()
         logging.disable_progress_bar()
+
+
+_format_other_warning = warnings.formatwarning
+
+
+def _format_warning(
+    message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
+) -> str:
+    """Show a warning about a user's file without the place in our code, which helps nobody."""
+    if issubclass(category, DataWarning):
+        return f"Warning: {message}\n"
+    return _format_other_warning(message, category, filename, lineno, line)
 
 
 def versions(*packages: str) -> dict[str, str]:

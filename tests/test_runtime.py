@@ -1,4 +1,5 @@
 import random
+import subprocess
 import sys
 
 import numpy as np
@@ -87,3 +88,17 @@ def test_versions_of_what_is_there() -> None:
     found = runtime.versions("numpy", "no-such-package")
     assert found["numpy"] == np.__version__
     assert "no-such-package" not in found
+
+
+def test_a_warning_about_a_file_is_one_plain_line_and_is_given_once(tmp_path) -> None:
+    """Other warnings keep the form that Python gives them."""
+    code = (
+        "import warnings\nfrom neoai_utils import errors, runtime\nruntime.quiet_libraries()\nruntime.quiet_libraries()\n"
+        "for _ in range(3): errors.warn('train.csv, line 3: no value; taken as 0')\n"
+        "warnings.warn('something else', UserWarning)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    first, *rest = done.stderr.splitlines()
+    assert first == "Warning: train.csv, line 3: no value; taken as 0"
+    assert len(rest) <= 2
+    assert "UserWarning: something else" in rest[0]
