@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from unicodedata import category
 
 __all__ = ["Cutter"]
 
@@ -30,7 +31,7 @@ class Cutter:
             else:
                 for mark in {word[0], word[-1]}:
                     glued[mark] += count
-        self._marks = {mark for mark in apart if not mark.isalnum() and apart[mark] > glued[mark]}
+        self._marks = {mark for mark in apart if category(mark).startswith("P") and apart[mark] > glued[mark]}
 
     def __call__(self, sentence: str) -> str:
         """Return the sentence with blanks between its words; one that needs no cut is returned as it is."""
