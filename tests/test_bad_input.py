@@ -84,7 +84,7 @@ FILES: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     ("task2", "a picture twice", swapped("train.csv", "b.png", "a.png"), ("train.csv: the path a.png appears more than once", "Keep one")),
     ("task2", "settings that are no JSON", holds("settings.json", "{"), ("settings.json cannot be read", 'write {"side": 224}')),
     ("task3", "an empty prompt", swapped("test.csv", "What is rust?", '"  "'), ("test.csv: the prompt in data row 1 is empty", "Copy")),
-    ("task3", "another encoding", holds("test.csv", b"prompt\n\xff\xfe\n"), ("test.csv cannot be read as a CSV table", "UTF-8")),
+    ("task3", "damaged text", holds("test.csv", b"prompt\n\xc3\xa9t\xc3\xa9 \xff\n"), ("test.csv cannot be read as UTF-8 text: line 2, byte 0xff", "Copy")),
     ("task3", "no rows", holds("test.csv", "prompt\n"), ("test.csv has a header but no rows", "Copy")),
     ("task4", "a wrong key", array("data_1.npz", ONES, "W"), ("data_1.npz has no key arr_0; found: W", "Copy")),
     ("task4", "swapped files", array("data_1.npz", ONES.transpose(0, 2, 1)), ("data_1.npz: arr_0 must have the shape (n, 128, 4), this one has (3, 4, 128)", "swapped?")),

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from neoai_utils import errors
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import Kind, check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 from neoai_utils.tabular.clock import CLOCK
 from neoai_utils.tabular.metric import fourth_root_mse
 
@@ -34,7 +35,7 @@ FEATURES = (*SENSORS, *CLOCK)
 _LAST = {"hour": 24, "minute": 60}  # the end of the day, the end of the hour
 _CARRIED = (("minute", "hour"), ("hour", "day"))
 _FIRST = {"day": 1.0, "hour": 0.0, "minute": 0.0}
-_SUBMISSION: dict[str, Kind] = {"id": "integer", "target": "number"}
+_SUBMISSION: dict[str, Kind] = {"id": "id", "target": "number"}
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,13 @@ class Tables:
         train: (rows, features) as float64, NaN where missing: the sensors, then day, hour and minute.
         target: (rows,) float64.
         test: (test rows, features), the same columns.
-        test_ids: (test rows,) int64.
+        test_ids: (test rows,) int64, or str objects where they are no whole numbers.
     """
 
     train: pd.DataFrame
     target: NDArray[np.float64]
     test: pd.DataFrame
-    test_ids: NDArray[np.int64]
+    test_ids: NDArray[Any]
 
     @property
     def sensors(self) -> tuple[str, ...]:
@@ -74,7 +75,7 @@ def read(data_dir: Path) -> Tables:
     require_paths(data_dir, REQUIRED)
     sensors = _sensors(data_dir)
     train = _features(data_dir / TRAIN, sensors, "target", "number")
-    test = _features(data_dir / TEST, sensors, "id", "integer")
+    test = _features(data_dir / TEST, sensors, "id", "id")
     if (data_dir / SAMPLE).exists():
         sample = read_csv(data_dir / SAMPLE, _SUBMISSION, id_column="id")
         if set(sample["id"]) != set(test["id"]):
@@ -164,7 +165,7 @@ def _refuse(wrong: NDArray[np.bool_], path: Path, column: pd.Series, wanted: str
         raise DataError(f"{path}: column {column.name!r}, data row {row + 1} holds {column.iloc[row]}, not {wanted}.")
 
 
-def submission(test_ids: NDArray[np.int64], prediction: ArrayLike) -> pd.DataFrame:
+def submission(test_ids: NDArray[Any], prediction: ArrayLike) -> pd.DataFrame:
     """Return the submission: one predicted target for each id, in the order of `test_ids`.
 
     Raises:
@@ -176,20 +177,22 @@ def submission(test_ids: NDArray[np.int64], prediction: ArrayLike) -> pd.DataFra
     return pd.DataFrame({"id": test_ids, "target": values})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, the ids and that every prediction is a finite number.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column, id or value at fault.
     """
-    ids = read_csv(Path(data_dir) / TEST, {"id": "integer"}, id_column="id")["id"]
-    check_rows(frame, tuple(_SUBMISSION), ids)
-    if not pd.api.types.is_numeric_dtype(frame["target"]):
-        raise SubmissionError(f"the submission's target must hold numbers, not {frame['target'].iloc[0]!r}.")
+    ids = read_csv(Path(data_dir) / TEST, {"id": "id"}, id_column="id")["id"]
+    frame = check_rows(frame, _SUBMISSION, ids)
     infinite = np.isinf(frame["target"].to_numpy(np.float64))
     if infinite.any():
         row = int(infinite.argmax())
         raise SubmissionError(f"the submission's target of id {frame['id'].iloc[row]} is infinite. Clip it.")
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
@@ -207,4 +210,4 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing or no CSV table, or an id or target is missing or no number.
     """
-    return read_csv(Path(path), _SUBMISSION)[list(_SUBMISSION)]
+    return read_submission(Path(path), _SUBMISSION)[list(_SUBMISSION)]
