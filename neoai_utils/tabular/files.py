@@ -111,7 +111,9 @@ def _features(path: Path, sensors: tuple[str, ...], further: str, kind: Kind) ->
     if unknown:
         errors.warn(f"{path}: the columns {', '.join(unknown)} are no features of the competition; left out.")
     if further == "target":
-        _refuse(np.isinf(table["target"].to_numpy()), path, table["target"], "a finite number")
+        infinite = np.isinf(table["target"].to_numpy())
+        if infinite.any():
+            raise DataError(f"{path}: the target is infinite in {_rows(infinite)}. Give it a finite number.")
     for name in features:
         infinite = np.isinf(table[name].to_numpy())
         if infinite.any():
@@ -144,7 +146,10 @@ def _clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     for part, last in _LAST.items():
         wrong = ~table[part].between(0, last - 1).to_numpy() & table[part].notna().to_numpy()
         if wrong.sum() > table[part].notna().sum() / 2:
-            _refuse(wrong, path, table[part], f"a whole number from 0 to {last - 1}; most rows do not")
+            raise DataError(
+                f"{path}: most values of the column {part!r} are not from 0 to {last - 1}; the first is "
+                f"{table[part].iloc[int(wrong.argmax())]:g} in {_rows(wrong)}. Write the {part} of a clock there."
+            )
         if wrong.any():
             errors.warn(f"{path}, {_rows(wrong)}: {part} is not from 0 to {last - 1}; taken as missing.")
             table[part] = table[part].mask(wrong)
@@ -157,12 +162,6 @@ def _clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
 def _rows(chosen: NDArray[np.bool_]) -> str:
     more = int(chosen.sum()) - 1
     return f"data row {int(chosen.argmax()) + 1}" + (f" and {more} more" if more else "")
-
-
-def _refuse(wrong: NDArray[np.bool_], path: Path, column: pd.Series, wanted: str) -> None:
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise DataError(f"{path}: column {column.name!r}, data row {row + 1} holds {column.iloc[row]}, not {wanted}.")
 
 
 def submission(test_ids: NDArray[Any], prediction: ArrayLike) -> pd.DataFrame:
