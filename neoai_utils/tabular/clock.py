@@ -99,7 +99,9 @@ class TimeMap:
             places = fitting if fitting.size else self._nearest(clock[members[0]])
             found += self._blocks(readings, members, places, cap)
         if lost:
-            errors.warn(f"{lost} rows have a clock at which the time map has no place; each is put at the nearest one.")
+            errors.warn(
+                f"the time map has no place for the clock of {lost} of {len(table)} rows; they are put at the nearest."
+            )
         rows, places, weights = (np.concatenate(parts) for parts in zip(*found, strict=True))
         return csr_array((weights, (rows, places)), shape=(len(table), len(self.times)))
 

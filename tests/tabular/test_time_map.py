@@ -127,7 +127,7 @@ def test_a_row_with_nothing_known_may_be_anywhere(make_table) -> None:
 def test_a_clock_off_the_map_is_put_at_the_nearest_place(make_table, clock: tuple[float, ...], nearest: int) -> None:
     time_map = TimeMap.fit(make_table(9000, 0), SENSORS)
     rows = make_table(3, 1).assign(**dict(zip(("day", "hour", "minute"), clock, strict=True)))
-    with pytest.warns(DataWarning, match="3 rows have a clock at which the time map has no place"):
+    with pytest.warns(DataWarning, match="no place for the clock of 3 of 3 rows; they are put at the nearest"):
         where = time_map.locate(rows)
     np.testing.assert_array_equal(time_map.times[where.indices], [nearest] * 3)
 
@@ -137,7 +137,7 @@ def test_an_hour_that_the_map_never_shows_leaves_all_places(make_table) -> None:
     day = table[table["day"] == 1]  # from 3 o'clock on
     time_map = TimeMap.fit(day, SENSORS)
     row = make_table(1, 1, gaps=0.0).assign(day=np.nan, hour=1.0, feat_0=300 / 7)
-    with pytest.warns(DataWarning, match="1 rows"):
+    with pytest.warns(DataWarning, match="1 of 1 rows"):
         assert time_map.locate(row).sum() == pytest.approx(1)
 
 
