@@ -90,7 +90,7 @@ FILES: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     ("task1", "an empty table", holds("train_tables.csv", ""), ("train_tables.csv cannot be read as a CSV", "copy it")),
     ("task1", "a missing column", swapped("train_tables.csv", "feat_4", "x"), ("no column 'feat_4'; found: feat_0", "The columns are")),
     ("task1", "words for numbers", swapped("train_tables.csv", "100", "many"), ("train_tables.csv: column 'feat_", "must hold numbers; data row")),
-    ("task1", "an hour that is none", swapped("test_tables.csv", "1.0,", "400.0,"), ("test_tables.csv: column 'day', data row 1 holds 400.0", "not a whole number from 1 to 366")),
+    ("task1", "hours in another unit", lambda f: pd.read_csv(f / "test_tables.csv").assign(hour=400).to_csv(f / "test_tables.csv"), ("test_tables.csv: most values of the column 'hour' are not from 0 to 23; the first is 400 in data row 1", "Write the hour of a clock")),
     ("task1", "tables of two downloads", swapped("sample_submission.csv", "5,0.0", "9,0.0"), ("sample_submission.csv does not have the ids of test_tables.csv", "one download")),
     ("task2", "a missing network", lost("model.pt"), ("has no model.pt; found there: test_images, train.csv", "Give the")),
     ("task2", "an unknown class", swapped("train.csv", "92", "102"), ("train.csv: class 102", "is not one of 0 to 101")),
