@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from neoai_utils.errors import DataError, SubmissionError
+from neoai_utils.signatures import stranger
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +58,8 @@ def read_csv(
     import pandas as pd
 
     text = [name for name, kind in columns.items() if kind == "text"]
+    if told := stranger(path):
+        raise DataError(f"{path} cannot be read as a CSV table: {told}.")
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=True)
     except FileNotFoundError:

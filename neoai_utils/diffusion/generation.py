@@ -20,6 +20,7 @@ from torch import Tensor
 
 from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import DataError, ParameterError
+from neoai_utils.pictures import BROKEN
 from neoai_utils.runtime import progress
 from neoai_utils.storage import atomic_path, make_folder
 
@@ -167,7 +168,7 @@ def _kept(folder: Path, part: range) -> list[Image.Image] | None:
     """Return a whole batch of pictures from an earlier run, None if one is missing or damaged."""
     try:
         return [Image.open(folder / f"{number:05d}.png").convert("RGB") for number in part]
-    except (OSError, SyntaxError):
+    except BROKEN:
         return None
 
 
