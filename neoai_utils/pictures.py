@@ -123,7 +123,7 @@ def opened(path: Path, what: str = "picture") -> Iterator[Image.Image]:
     except FileNotFoundError:
         raise DataError(f"{path} does not exist. Copy the competition's files again.") from None
     except Image.DecompressionBombError as error:
-        raise DataError(f"{path} does not decode as a {what}: {error} Scale it down, or copy it again.") from error
+        raise DataError(f"{path} does not decode as a {what}: {error} Copy it again, or scale it down.") from error
     except BROKEN as error:
         reason = stranger(path) if isinstance(error, Image.UnidentifiedImageError) else ""
         reason = reason or f"{str(error) or type(error).__name__}. Copy the file again"

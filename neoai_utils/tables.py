@@ -58,7 +58,7 @@ def read_csv(
     import pandas as pd
 
     text = [name for name, kind in columns.items() if kind == "text"]
-    if told := stranger(path):
+    if path.suffix.lower() == ".csv" and (told := stranger(path)):
         raise DataError(f"{path} cannot be read as a CSV table: {told}.")
     try:
         frame = pd.read_csv(path, dtype=dict.fromkeys(text, str), keep_default_na=True)

@@ -110,17 +110,18 @@ def _named(names: Sequence[str], paths: Sequence[Path]) -> list[Path | None]:
     """Return the picture that each name of the table means, None for no picture.
 
     Folders before a name do not count (`train_images/a.png`, also with backslashes), nor does the case; a name may
-    lack its end. Where one key fits several pictures, it means none.
+    lack its end. A name that fits several pictures means none.
     """
-    known: dict[str, set[Path]] = {}
+    exact = {path.name: path for path in paths}
+    plain: dict[str, set[Path]] = {}
     for path in paths:
-        for key in (path.name, _plain(path.name), _plain(path.stem)):
-            known.setdefault(key, set()).add(path)
+        for name in (path.name, path.stem):
+            plain.setdefault(_plain(name), set()).add(path)
 
     def meant(name: str) -> Path | None:
         last = PureWindowsPath(name.strip()).name  # knows both kinds of slashes
-        found = (known.get(key, set()) for key in (last, _plain(last)))
-        return next((next(iter(some)) for some in found if len(some) == 1), None)
+        alike = plain.get(_plain(last), set())
+        return exact.get(last) or (next(iter(alike)) if len(alike) == 1 else None)
 
     return [meant(name) for name in names]
 

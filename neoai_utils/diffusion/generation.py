@@ -157,11 +157,11 @@ def _prepare(
     seen = {"weights": fingerprint(pipe.unet), "texts": _digest(states(pipe, prompts))}  # as edited, by hooks as well
     run = json.dumps({"prompts": list(prompts), "label": label, **seen, **settings}, ensure_ascii=False)
     make_folder(folder)
-    if not (folder / _RUN).is_file() or (folder / _RUN).read_text(encoding="utf-8") != run:
+    if not (folder / _RUN).is_file() or (folder / _RUN).read_bytes() != run.encode():
         for picture in folder.glob("*.png"):
             picture.unlink()
         with atomic_path(folder / _RUN) as temporary:
-            temporary.write_text(run, encoding="utf-8")
+            temporary.write_bytes(run.encode())
 
 
 def _kept(folder: Path, part: range) -> list[Image.Image] | None:
