@@ -72,9 +72,7 @@ ONES = np.ones((3, 128, 4), np.float32)
 FILES: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     # task, kind, what is done to the files, what is told
     ("task1", "a missing table", lost("test_tables.csv"), ("has no test_tables.csv; found there: sample_", "Give the")),
-    ("task1", "an empty table", holds("train_tables.csv", ""), ("train_tables.csv cannot be read as a CSV table: it is empty", "Copy the file")),
-    ("task1", "an archive for a table", holds("train_tables.csv", b"\x1f\x8b\x08"), ("train_tables.csv cannot be read as a CSV table: it is packed by gzip", "Unpack it")),
-    ("task1", "a pointer for a table", holds("test_tables.csv", "version https://git-lfs.github.com/spec/v1\n"), ("test_tables.csv cannot be read", "it is a Git LFS pointer", "git lfs pull")),
+    ("task1", "an empty table", holds("train_tables.csv", ""), ("train_tables.csv cannot be read as a CSV", "copy it")),
     ("task1", "a missing column", swapped("train_tables.csv", "feat_4", "x"), ("no column 'feat_4'; found: feat_0", "The columns are")),
     ("task1", "words for numbers", swapped("train_tables.csv", "100", "many"), ("train_tables.csv: column 'feat_", "must hold numbers; data row")),
     ("task1", "an hour that is none", swapped("test_tables.csv", "1.0,", "400.0,"), ("test_tables.csv: column 'day', data row 1 holds 400.0", "not a whole number from 1 to 366")),
@@ -86,7 +84,7 @@ FILES: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     ("task2", "a picture twice", swapped("train.csv", "b.png", "a.png"), ("train.csv: the path a.png appears more than once", "Keep one")),
     ("task2", "settings that are no JSON", holds("settings.json", "{"), ("settings.json cannot be read", 'write {"side": 224}')),
     ("task3", "an empty prompt", swapped("test.csv", "What is rust?", '"  "'), ("test.csv: the prompt in data row 1 is empty", "Copy")),
-    ("task3", "another encoding", holds("test.csv", b"prompt\n\xff\xfe\n"), ("test.csv cannot be read as a CSV table", "UTF-8")),
+    ("task3", "damaged text", holds("test.csv", b"prompt\n\xc3\xa9t\xc3\xa9 \xff\n"), ("test.csv cannot be read as UTF-8 text: line 2, byte 0xff", "Copy")),
     ("task3", "no rows", holds("test.csv", "prompt\n"), ("test.csv has a header but no rows", "Copy")),
     ("task4", "another shape", array("data_1.npz", ONES[..., :3]), ("data_1.npz must hold one array arr_0 of the shape (n, 128, 4)", "found: arr_0 (3, 128, 3)", "Copy")),
     ("task4", "complex numbers", array("data_2.npz", np.ones((3, 4, 128), complex)), ("data_2.npz must hold numbers (float32), this one holds complex128", "Copy")),

@@ -9,6 +9,7 @@ from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.tables import check_rows, read_csv, require_paths
 
 COLUMNS = {"id": "integer", "value": "number", "text": "text"}
+SUBMISSION = {"id": "integer", "target": "number"}
 
 
 def write(folder: Path, text: str) -> Path:
@@ -68,7 +69,7 @@ def test_a_missing_file_is_named_with_what_is_there(tmp_path: Path) -> None:
 def test_any_order_of_the_right_rows_is_accepted(ids: list[int], shuffler) -> None:
     shuffled = list(ids)
     shuffler.shuffle(shuffled)
-    check_rows(pd.DataFrame({"id": shuffled, "target": 1.0}), ("id", "target"), ids)
+    check_rows(pd.DataFrame({"id": shuffled, "target": 1.0}), SUBMISSION, ids)
 
 
 @pytest.mark.parametrize(
@@ -84,4 +85,4 @@ def test_any_order_of_the_right_rows_is_accepted(ids: list[int], shuffler) -> No
 )
 def test_wrong_rows_are_refused(frame: dict, message: str) -> None:
     with pytest.raises(SubmissionError, match=message):
-        check_rows(pd.DataFrame(frame), ("id", "target"), [1, 2, 3])
+        check_rows(pd.DataFrame(frame), SUBMISSION, [1, 2, 3])

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neoai_utils.errors import DataError, SubmissionError, first_of, warn
 from neoai_utils.signatures import stranger
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +31,7 @@ __all__ = [
 REQUIRED: tuple[str, ...] = ("data_1.npz", "data_2.npz")
 CLUSTERS = 32
 KEY = "arr_0"
+_SUBMISSION: dict[str, Kind] = {"id": "integer", "target": "integer"}
 SIDE, RANK = 128, 4
 
 Array = NDArray[np.float32]
@@ -95,20 +96,23 @@ def submission(labels: NDArray[np.integer]) -> pd.DataFrame:
     return pd.DataFrame({"id": np.arange(len(labels)), "target": np.asarray(labels, dtype=np.int64)})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check that every picture has a row and every row a cluster number.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first row at fault.
     """
-    check_rows(frame, ("id", "target"), range(_count(Path(data_dir) / REQUIRED[0])))
+    frame = check_rows(frame, _SUBMISSION, range(_count(Path(data_dir) / REQUIRED[0])))
     for number, target in zip(frame["id"], frame["target"], strict=True):
-        whole = isinstance(target, int | np.integer) and not isinstance(target, bool)
-        if not (whole and 0 <= target < CLUSTERS):
+        if not 0 <= target < CLUSTERS:
             raise SubmissionError(
                 f"id {number}: the target must be a cluster number, a whole number from 0 to {CLUSTERS - 1}, "
-                f"not {target!r}."
+                f"not {target}."
             )
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
@@ -120,7 +124,7 @@ def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
     answers = read_csv(Path(answers_dir) / "answers.csv", {"id": "integer", "source": "integer"}, id_column="id")
-    check_rows(frame, ("id", "target"), answers["id"])
+    check_rows(frame, _SUBMISSION, answers["id"])
     truth = answers.set_index("id")["source"].loc[frame["id"]].to_numpy()
     labels = frame["target"].to_numpy()
     return {
@@ -135,7 +139,7 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, lacks a column, or holds something else than whole numbers.
     """
-    return read_csv(Path(path), {"id": "integer", "target": "integer"}, id_column="id")
+    return read_submission(Path(path), _SUBMISSION, id_column="id")
 
 
 def _array(path: Path) -> Array:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from neoai_utils import pictures
 from neoai_utils.errors import DataError, ParameterError, SubmissionError, first_of, warn
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +34,7 @@ CLASSES = 102
 """Outputs of the competition's network."""
 
 Border = Literal["black", "edge", "mirror"]
+_SUBMISSION: dict[str, Kind] = {"id": "text", "class": "integer"}
 _SIDE = 224
 _LEAST_SIDE = 32  # a TinyViT halves the picture five times
 
@@ -200,23 +201,27 @@ def submission(test_ids: Sequence[str], classes: NDArray[np.integer]) -> pd.Data
     return pd.DataFrame({"id": list(test_ids), "class": np.asarray(classes, dtype=np.int64)})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, that every test picture appears once, and that every class is one of the 102.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column, picture or class at fault.
     """
-    check_rows(frame, ("id", "class"), [path.name for path in pictures.listed(Path(data_dir) / REQUIRED[2])])
+    frame = check_rows(frame, _SUBMISSION, [path.name for path in pictures.listed(Path(data_dir) / REQUIRED[2])])
     wrong = ~frame["class"].isin(range(CLASSES))
     if wrong.any():
         row = frame[wrong].iloc[0]
         raise SubmissionError(f"{row['id']}: class {row['class']} is not a whole number from 0 to {CLASSES - 1}.")
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     """Return the accuracy over all test pictures; also over those of old and of weak classes, and their mean."""
     truth = read_csv(Path(answers_dir) / "answers.csv", {"id": "text", "class": "integer", "weak": "integer"})
-    check_rows(frame, ("id", "class"), truth["id"])
+    check_rows(frame, _SUBMISSION, truth["id"])
     given = truth[["id"]].merge(frame, on="id", validate="one_to_one")["class"]
     return accuracies(given.to_numpy(), truth["class"].to_numpy(), truth["weak"].to_numpy() == 1)
 
@@ -234,7 +239,7 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, or lacks a column.
     """
-    return read_csv(Path(path), {"id": "text", "class": "integer"}, id_column="id")
+    return read_submission(Path(path), _SUBMISSION, id_column="id")
 
 
 def _side(path: Path) -> int:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 from neoai_utils.crosslingual import conll
 from neoai_utils.crosslingual.conll import Labels, Utterance
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,7 +32,7 @@ __all__ = [
 REQUIRED: tuple[str, ...] = (
     "train.conll", "validation.conll", "test.conll", "ru_en_pairs.jsonl", "unlabeled_texts.txt",
 )  # fmt: skip
-_COLUMNS = ("id", "intent", "slots")
+_SUBMISSION: dict[str, Kind] = {"id": "integer", "intent": "text", "slots": "text"}
 _CYRILLIC, _LATIN = re.compile(r"[Ѐ-ӿ]"), re.compile(r"[A-Za-z]")
 
 Pair = tuple[str, str]
@@ -122,30 +122,33 @@ def submission(intents: Sequence[str], slots: Sequence[Sequence[str]]) -> pd.Dat
     return pd.DataFrame({"id": range(1, len(tags) + 1), "intent": list(intents), "slots": tags})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, that every utterance has a row, and that every word has a tag.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column or utterance at fault.
     """
     utterances = conll.read(Path(data_dir) / REQUIRED[2], labelled=False)
-    check_rows(frame, _COLUMNS, range(1, len(utterances) + 1))
-    for number, intent, slots in zip(*(frame[name] for name in _COLUMNS), strict=True):
+    frame = check_rows(frame, _SUBMISSION, range(1, len(utterances) + 1))
+    for number, intent, slots in zip(*(frame[name] for name in _SUBMISSION), strict=True):
         words = utterances[number - 1].words
-        if not isinstance(intent, str) or not intent.strip():
+        if not intent.strip():
             raise SubmissionError(f"id {number}: the intent must be a word, not {intent!r}.")
-        if not isinstance(slots, str) or len(slots.split()) != len(words):
-            count = len(slots.split()) if isinstance(slots, str) else 0
+        if len(slots.split()) != len(words):
             raise SubmissionError(
-                f"id {number}: {count} slot tags for {len(words)} words: {' '.join(words)!r}. "
+                f"id {number}: {len(slots.split())} slot tags for {len(words)} words: {' '.join(words)!r}. "
                 "Write one tag for each word, separated by spaces."
             )
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     """Return the metrics of a checked submission; `answers_dir` holds the labelled `test.conll`."""
     truth = conll.read(Path(answers_dir) / REQUIRED[2], labelled=True)
-    check_rows(frame, _COLUMNS, range(1, len(truth) + 1))
+    check_rows(frame, _SUBMISSION, range(1, len(truth) + 1))
     rows = frame.sort_values("id")
     return metrics(truth, rows["intent"].tolist(), [slots.split() for slots in rows["slots"]])
 
@@ -173,7 +176,7 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, or lacks a column.
     """
-    return read_csv(Path(path), {"id": "integer", "intent": "text", "slots": "text"}, id_column="id")
+    return read_submission(Path(path), _SUBMISSION, id_column="id")
 
 
 def _texts(path: Path) -> tuple[str, ...]:

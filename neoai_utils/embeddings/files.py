@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.errors import DataError, NeoaiError, SubmissionError
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ REQUIRED: tuple[str, ...] = ("val_dataset.csv", "test.csv")
 MODEL = "model"
 HUB_MODEL = "Ilseyar-kfu/broken_bert"
 LABELS = ("neutral", "positive", "negative")  # in the order of the model's LABEL_0, LABEL_1, LABEL_2
-_COLUMNS = ("labels", "id")
+_SUBMISSION: dict[str, Kind] = {"labels": "text", "id": "integer"}
 
 
 @dataclass(frozen=True)
@@ -126,19 +126,23 @@ def submission(test_ids: Iterable[int], classes: Iterable[int]) -> pd.DataFrame:
     import pandas as pd
 
     rows = [(LABELS[int(c)], int(i)) for i, c in zip(test_ids, classes, strict=True)]
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+    return pd.DataFrame(rows, columns=list(_SUBMISSION))
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check columns, ids and label words.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first fault.
     """
-    check_rows(frame, _COLUMNS, _test(Path(data_dir))["id"])
-    unknown = sorted(set(frame["labels"].astype(str)) - set(LABELS))
+    frame = check_rows(frame, _SUBMISSION, _test(Path(data_dir))["id"])
+    unknown = sorted(set(frame["labels"]) - set(LABELS))
     if unknown:
         raise SubmissionError(f"the submission has the unknown label {unknown[0]!r}; known are {', '.join(LABELS)}.")
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
@@ -147,7 +151,7 @@ def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     The competition does not name its metric; the notebooks that survive print both.
     """
     truth = read_csv(Path(answers_dir) / "answers.csv", {"id": "integer", "labels": "text"}, id_column="id")
-    check_rows(frame, _COLUMNS, truth["id"])
+    check_rows(frame, _SUBMISSION, truth["id"])
     given = frame.set_index("id")["labels"].loc[truth["id"]]
     return metrics(_classes(given), _classes(truth["labels"]))
 
@@ -168,4 +172,4 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, lacks a column, or has a missing or repeated id.
     """
-    return read_csv(Path(path), {"labels": "text", "id": "integer"}, id_column="id")
+    return read_submission(Path(path), _SUBMISSION, id_column="id")

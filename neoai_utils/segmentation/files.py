@@ -22,7 +22,7 @@ from PIL import Image
 from neoai_utils import pictures
 from neoai_utils.errors import DataError, SubmissionError, first_of, warn
 from neoai_utils.segmentation import masks
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 
 REQUIRED: tuple[str, ...] = ("cuties/val_imgs", "cuties/val_masks", "cuties/test_imgs")
+_SUBMISSION: dict[str, Kind] = {"img_id": "integer", "mask": "text"}
 
 BREEDS: tuple[str, ...] = (
     "american bulldog", "basset hound", "keeshond", "british shorthair", "sphynx", "pomeranian", "egyptian mau",
@@ -187,15 +188,18 @@ def decode_mask(text: str) -> Mask:
     return np.asarray(values == 255)
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check rows, ids, and that every mask decodes and has its picture's size.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first row at fault.
     """
     by_id, images = _tests(_home(Path(data_dir)))
     sizes = dict(zip(by_id, images.sizes(), strict=True))
-    check_rows(frame, ("img_id", "mask"), sizes, id_column="img_id")
+    frame = check_rows(frame, _SUBMISSION, sizes, id_column="img_id")
     for number, text in zip(frame["img_id"], frame["mask"], strict=True):
         try:
             mask = decode_mask(text)
@@ -206,12 +210,13 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
                 f"img_id {number}: the mask is {mask.shape[1]}x{mask.shape[0]}, its picture {size[1]}x{size[0]} "
                 "(width x height). Scale the mask back to the picture's own size."
             )
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     """Return the mean IoU of a checked submission over the pictures of `answers_dir/test_masks/<id>.png`."""
     truths = {int(path.stem): path for path in sorted((Path(answers_dir) / "test_masks").glob("*.png"))}
-    check_rows(frame, ("img_id", "mask"), truths, id_column="img_id")
+    check_rows(frame, _SUBMISSION, truths, id_column="img_id")
     pairs = zip(frame["img_id"], frame["mask"], strict=True)
     return {"mean_iou": mean_iou((decode_mask(text), _read_mask(truths[number])) for number, text in pairs)}
 
@@ -222,7 +227,7 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, or lacks a column.
     """
-    return read_csv(Path(path), {"img_id": "integer", "mask": "text"}, id_column="img_id")
+    return read_submission(Path(path), _SUBMISSION, id_column="img_id")
 
 
 def iou(prediction: Mask, truth: Mask) -> float:

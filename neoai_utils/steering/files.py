@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import read_csv, require_paths
+from neoai_utils.tables import read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -165,8 +165,11 @@ def submission(prompts: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
     return pd.DataFrame(rows, dtype=str)
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check that the rows are the test prompts in their order, each with a text that begins with its prompt.
+
+    Returns:
+        The submission in the form that is written: its rows numbered from 0.
 
     Raises:
         SubmissionError: naming the first row at fault.
@@ -189,6 +192,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
             )
         if not isinstance(text, str) or not text.replace('"', "'").startswith(prompt):
             raise SubmissionError(f"row {row}: the generation must be a text that begins with its prompt.")
+    return frame.reset_index(drop=True)
 
 
 def rates(scores: NDArray[np.floating], cosines: NDArray[np.floating], window: Window) -> dict[str, float]:
@@ -224,4 +228,4 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, lacks a column, or has an empty cell.
     """
-    return read_csv(Path(path), dict.fromkeys(_COLUMNS, "text"))
+    return read_submission(Path(path), dict.fromkeys(_COLUMNS, "text"))

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import Kind, check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 from neoai_utils.tabular.clock import CLOCK
 from neoai_utils.tabular.metric import fourth_root_mse
 
@@ -30,7 +30,7 @@ ANSWERS = "test_targets.csv"
 SENSORS = tuple(f"feat_{i}" for i in range(9))
 FEATURES = (*SENSORS, *CLOCK)
 _CLOCK_RANGE = {"day": (1, 366), "hour": (0, 23), "minute": (0, 59)}
-_SUBMISSION: dict[str, Kind] = {"id": "integer", "target": "number"}
+_SUBMISSION: dict[str, Kind] = {"id": "id", "target": "number"}
 
 
 @dataclass(frozen=True)
@@ -103,20 +103,22 @@ def submission(test_ids: NDArray[np.int64], prediction: ArrayLike) -> pd.DataFra
     return pd.DataFrame({"id": test_ids, "target": values})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, the ids and that every prediction is a finite number.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column, id or value at fault.
     """
-    ids = read_csv(Path(data_dir) / TEST, {"id": "integer"}, id_column="id")["id"]
-    check_rows(frame, tuple(_SUBMISSION), ids)
-    if not pd.api.types.is_numeric_dtype(frame["target"]):
-        raise SubmissionError(f"the submission's target must hold numbers, not {frame['target'].iloc[0]!r}.")
+    ids = read_csv(Path(data_dir) / TEST, {"id": "id"}, id_column="id")["id"]
+    frame = check_rows(frame, _SUBMISSION, ids)
     infinite = np.isinf(frame["target"].to_numpy(np.float64))
     if infinite.any():
         row = int(infinite.argmax())
         raise SubmissionError(f"the submission's target of id {frame['id'].iloc[row]} is infinite. Clip it.")
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
@@ -134,4 +136,4 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing or no CSV table, or an id or target is missing or no number.
     """
-    return read_csv(Path(path), _SUBMISSION)[list(_SUBMISSION)]
+    return read_submission(Path(path), _SUBMISSION)[list(_SUBMISSION)]

@@ -39,9 +39,9 @@ def test_without_a_model_folder_the_hub_is_meant(competition):
     assert files.read(competition).model_dir is None
 
 
-def test_a_text_may_be_empty_or_read_like_a_gap(competition):
+def test_a_text_may_be_empty_or_a_word_that_looks_empty(competition):
     change(competition / "test.csv", lambda f: f.assign(text=["", "NA", *f["text"][2:]]))
-    assert files.read(competition).test_texts[:2] == ("", "")
+    assert files.read(competition).test_texts[:2] == ("", "NA")
 
 
 @pytest.mark.parametrize("name", ["val_dataset.csv", "test.csv"])

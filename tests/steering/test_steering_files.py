@@ -71,7 +71,7 @@ def test_any_prompts_survive_the_file(tmp_path_factory, texts):
         ("question\nwhy\n", "no column 'prompt'; found: question"),
         ("prompt,x\na,1\n,2\n", "column 'prompt' has no value in data row 2"),
         ('prompt\na\n"  "\n', "the prompt in data row 2 is empty"),
-        (b"prompt\n\xff\xfe\n", "cannot be read as a CSV table"),
+        (b"prompt\n\xc3\xa9t\xc3\xa9 \xff\n", "cannot be read as UTF-8 text: line 2, byte 0xff"),
     ],
 )
 def test_bad_prompts_are_named(tmp_path, content, message):

@@ -133,7 +133,7 @@ def test_a_good_submission_passes_in_any_order_and_survives_the_file(competition
         (lambda f: pd.concat([f, f.iloc[[3]]]), "id 3 twice"),
         (lambda f: f.assign(target=f["target"].where(f["id"] != 4)), "no target in row 5"),
         (lambda f: f.assign(target=f["target"].where(f["id"] != 4, np.inf)), "id 4 is infinite"),
-        (lambda f: f.assign(target="many"), "numbers"),
+        (lambda f: f.assign(target="many"), "the target must be a number, not 'many'"),
         (lambda f: f.rename(columns={"target": "prediction"}), "columns"),
         (lambda f: f.assign(extra=1), "columns"),
     ],
