@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "AssetError",
@@ -19,6 +19,7 @@ __all__ = [
     "SubmissionError",
     "UnknownTaskError",
     "did_you_mean",
+    "first_of",
     "warn",
 ]
 
@@ -62,6 +63,11 @@ def warn(message: str) -> None:
         message: the file, the line where there is one, what is unusual, and what was assumed.
     """
     warnings.warn(message, DataWarning, stacklevel=2)
+
+
+def first_of(things: Sequence[object]) -> str:
+    """Return the first of things and how many follow, as in "a.png and 2 more"; there must be one."""
+    return f"{things[0]} and {len(things) - 1} more" if len(things) > 1 else str(things[0])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

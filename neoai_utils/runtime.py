@@ -233,6 +233,8 @@ def quiet_libraries() -> None:
     """Turn off the progress bars and chatter of Hugging Face libraries, and show our own warnings as one plain line."""
     if warnings.formatwarning is not _format_warning:
         warnings.formatwarning = _format_warning
+    # Pillow warns of 90 megapixels and refuses 180; what lies between is large but can be held
+    warnings.filterwarnings("ignore", message=r"Image size .* could be decompression bomb")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")

@@ -8,7 +8,6 @@ answers say what each prompt asks for: a horse (and then a pig shall be seen), a
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
 from collections.abc import Sequence
@@ -112,13 +111,14 @@ def decoded(text: str) -> Image:
         DataError: the text is no base64, or what it holds is no whole picture.
     """
     from PIL import Image
-    from PIL.Image import DecompressionBombError as Bomb
+
+    from neoai_utils.pictures import BROKEN
 
     try:
         picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
         picture.load()
         return picture.convert("RGB")
-    except (binascii.Error, OSError, SyntaxError, ValueError, Bomb) as error:
+    except BROKEN as error:
         raise DataError(f"no PNG in base64: {error}. Write pictures with files.encoded.") from error
 
 

@@ -20,6 +20,7 @@ from torch import Tensor
 
 from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import DataError, ParameterError
+from neoai_utils.pictures import BROKEN
 from neoai_utils.runtime import progress
 from neoai_utils.storage import atomic_path, make_folder
 
@@ -156,18 +157,18 @@ def _prepare(
     seen = {"weights": fingerprint(pipe.unet), "texts": _digest(states(pipe, prompts))}  # as edited, by hooks as well
     run = json.dumps({"prompts": list(prompts), "label": label, **seen, **settings}, ensure_ascii=False)
     make_folder(folder)
-    if not (folder / _RUN).is_file() or (folder / _RUN).read_text(encoding="utf-8") != run:
+    if not (folder / _RUN).is_file() or (folder / _RUN).read_bytes() != run.encode():
         for picture in folder.glob("*.png"):
             picture.unlink()
         with atomic_path(folder / _RUN) as temporary:
-            temporary.write_text(run, encoding="utf-8")
+            temporary.write_bytes(run.encode())
 
 
 def _kept(folder: Path, part: range) -> list[Image.Image] | None:
     """Return a whole batch of pictures from an earlier run, None if one is missing or damaged."""
     try:
         return [Image.open(folder / f"{number:05d}.png").convert("RGB") for number in part]
-    except (OSError, SyntaxError):
+    except BROKEN:
         return None
 
 
