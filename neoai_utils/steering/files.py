@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils import errors
+from neoai_utils import errors, runtime
 from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.reading import read_text
 from neoai_utils.tables import LOST_CHARACTERS, read_csv, read_submission, require_paths
@@ -35,13 +35,14 @@ if TYPE_CHECKING:
     from neoai_utils.steering.detector import Detector
 
 __all__ = [
-    "REQUIRED", "SIMILAR", "Pair", "Window", "check_submission", "grade", "parse_submission", "rates", "read",
-    "read_detector", "read_pairs", "read_window", "submission",
+    "REQUIRED", "SIMILAR", "Pair", "Window", "check_submission", "find_pairs", "grade", "parse_submission", "rates",
+    "read", "read_detector", "read_pairs", "read_window", "submission",
 ]  # fmt: skip
 
 REQUIRED: tuple[str, ...] = ("test.csv",)
 SIMILAR = 0.65
 _COLUMNS = ("prompt", "generation")
+_PAIRS = "hc3.csv"
 _HC3 = ("question", "human_answers", "chatgpt_answers")
 _LIST = re.compile(r"\[\s*[\"']")
 _TEXT = r"""'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""""
@@ -149,6 +150,33 @@ def _objects(path: Path, text: str) -> list[dict[str, Any]]:
 
 def _filled_lines(text: str) -> list[str]:
     return [line for line in text.split("\n") if line.strip()]
+def find_pairs(given: str | Path, data_dir: Path) -> Path:
+    """Return the file of pairs: the given one, else `hc3.csv` in the data folder or anywhere below Kaggle's mounts.
+
+    Args:
+        given: a file, or a folder that holds `hc3.csv`; empty: look for it.
+        data_dir: the competition's folder, which may be read-only.
+
+    Raises:
+        DataError: there is no such file; says where it was looked for and what to do.
+    """
+    if str(given):
+        path = Path(given).expanduser()
+        path = path / _PAIRS if path.is_dir() else path
+        if not path.is_file():
+            raise DataError(f"{path} does not exist. Name the file of HC3's pairs in the parameter pairs_file.")
+        return path
+    path = Path(data_dir) / _PAIRS
+    places = [path, *(place / _PAIRS for place in runtime.data_places())]
+    found = [place for place in places if place.is_file()] or runtime.mounted(_PAIRS)
+    if not found:
+        raise DataError(
+            f"{path} does not exist, and no other {_PAIRS} was found below {runtime.kaggle_folder('input')}. The "
+            "competition does not hand out HC3, the pairs of human and machine answers: get it (Hello-SimpleAI/HC3 on "
+            f"the Hugging Face hub), write it as {_PAIRS} with the columns {', '.join(_HC3)}, and attach it "
+            "on Kaggle as a dataset, or name the file in the parameter pairs_file."
+        )
+    return found[0]
 
 
 def _joined(question: str, answer: str) -> str:
