@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neoai_utils import competitions, runtime, storage
+from neoai_utils import books, competitions, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.scores import recovered
 
@@ -177,7 +177,7 @@ def shared_cores(jobs: int) -> Iterator[None]:
 
 def _stored_minutes(task: str) -> int:
     """Return the minutes that a notebook's cost line tells; 0 if it has none."""
-    found = re.search(r"⏱ about (\d+) min", find_notebook(task).read_text(encoding="utf-8"))
+    found = re.search(r"⏱ about (\d+) min", find_notebook(task).read_text(encoding="utf-8", errors="replace"))
     return int(found[1]) if found else 0
 
 
@@ -188,7 +188,6 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
     import papermill
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
-    from nbformat.reader import NotJSONError
     from papermill.exceptions import PapermillExecutionError
 
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else the kernel warns about its debugger
@@ -197,8 +196,11 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
     temporary = target.with_suffix(".running.ipynb")
     error = None
     try:
+        book = books.read(notebook)
+        if parameters:
+            books.parameters_place(book, notebook)  # papermill would put them in front, and the notebook overwrite them
         papermill.execute_notebook(
-            notebook, temporary, parameters=dict(parameters), kernel_name="python3", progress_bar=False,
+            book, temporary, parameters=dict(parameters), kernel_name="python3", progress_bar=False,
             request_save_on_cell_execute=False, autosave_cell_every=0, iopub_timeout=IOPUB_TIMEOUT,
             raise_on_iopub_timeout=False,
             # critical messages only: a kernel that is done gets an interrupt, and may log that as an error
@@ -208,8 +210,8 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
         error = f"cell {problem.exec_count}: {problem.ename}: {problem.evalue}"
     except DeadKernelError:
         error = "the kernel died, most often for want of memory"
-    except NotJSONError:
-        error = f"{notebook} is no notebook: its text is not JSON. Copy it again"
+    except DataError as problem:
+        error = str(problem)
     except NoSuchKernel:
         error = "there is no Jupyter kernel python3; pip install ipykernel"
     except OSError as problem:
@@ -236,7 +238,7 @@ def store(done: Play) -> Path:
 
     if done.results is None:
         raise NeoaiError(f"{done.task} failed, so it is not stored: {done.error}")
-    book = nbformat.read(done.notebook, as_version=4)
+    book = books.read(done.notebook)
     if any("injected-parameters" in cell.metadata.get("tags", []) for cell in book.cells):
         raise NeoaiError(f"{done.task} ran with other parameters than its defaults, so it is not stored.")
     book.metadata = nbformat.NotebookNode(
@@ -319,13 +321,11 @@ def update_scores(text: str, done: Iterable[Play]) -> str:
 
 def draw_overview(target: Path) -> None:
     """Draw what the published solution and ours recover in each stored notebook into a PNG file."""
-    import nbformat
-
     from neoai_utils import plotting
 
     shares = {}
     for task in available():
-        facts, found = competitions.find(task), read_scores(nbformat.read(find_notebook(task), as_version=4))
+        facts, found = competitions.find(task), read_scores(books.read(find_notebook(task)))
         published = recovered(found["published"], found["baseline"], found["ceiling"])
         shares[f"{facts.number} · {facts.title}"] = (published, found["recovered"])
     plotting.use_style()

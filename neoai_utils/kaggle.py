@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import neoai_utils
-from neoai_utils import competitions, headless, storage
+from neoai_utils import books, competitions, headless, storage
 from neoai_utils.errors import DataError, NeoaiError
 
 if TYPE_CHECKING:
@@ -121,14 +121,14 @@ def bundle(task: str | int) -> bytes:
 
     Raises:
         UnknownTaskError: there is no such task.
-        DataError: its notebook is not here or holds code that is no Python.
+        DataError: its notebook is not here, holds code that is no Python, or no cell has the tag `parameters`.
         NeoaiError: the result is larger than `LIMIT`.
     """
     import nbformat
 
     name = competitions.find(task).task
     book, taken = _story(name), collect(name)
-    parameters = next(i for i, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", []))
+    parameters = books.parameters_place(book, headless.find_notebook(name))
     book.cells[parameters + 1 : parameters + 1] = _library(name, taken)
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number:03d}"
@@ -191,9 +191,7 @@ def collect(task: str | int) -> Bundle:
 
 def _story(task: str) -> NotebookNode:
     """Read a notebook and clear what Kaggle would clear: outputs and counts."""
-    import nbformat
-
-    book = nbformat.read(headless.find_notebook(task), as_version=4)
+    book = books.read(headless.find_notebook(task))
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None

@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neoai_utils import __version__, competitions, headless, parameters, runtime, storage
+from neoai_utils import __version__, books, competitions, headless, parameters, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError, ParameterError, did_you_mean
 from neoai_utils.headless import Play
 
 if TYPE_CHECKING:
     import pandas as pd
+    from nbformat import NotebookNode
 
 __all__ = ["Plan", "Point", "finished", "plan", "run", "table", "write"]
 
@@ -83,14 +84,15 @@ def plan(task: str | int, grid: Mapping[str, Sequence[str]], outputs: Path = Pat
 
     Raises:
         UnknownTaskError: there is no such task.
-        DataError: its notebook is not here, or is none.
+        DataError: its notebook is not here, is none, or none of its cells has the tag `parameters`.
         ParameterError: no parameter is given, the notebook declares none of that name (the closest is suggested),
             or a value is not of the declared type.
     """
     source = headless.find_notebook(task).resolve()
     name = source.stem
-    cells = _code(source)
-    declared = _declared(cells)
+    book = books.read(source)
+    cells = _code(book)
+    declared = _declared(book.cells[books.parameters_place(book, source)].source)
     values = {key: _values(key, texts, declared) for key, texts in grid.items()}
     if not values:
         raise ParameterError("a sweep needs a parameter and its values, such as -p seed 1 2 3")
@@ -102,23 +104,16 @@ def plan(task: str | int, grid: Mapping[str, Sequence[str]], outputs: Path = Pat
     return Plan(name, source, folder, tuple(values), tuple(points))
 
 
-def _code(notebook: Path) -> list[tuple[str, list[str]]]:
+def _code(book: NotebookNode) -> list[tuple[str, list[str]]]:
     """Return source and tags of each code cell: what a run depends on, unlike prose, stored outputs and times."""
-    import nbformat
-
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except nbformat.reader.NotJSONError as error:
-        raise DataError(f"{notebook} is no notebook: its text is not JSON. Copy it again.") from error
-    return [(cell.source, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
+    return [(cell.source, cell.metadata.get("tags", [])) for cell in book.cells if cell.cell_type == "code"]
 
 
-def _declared(cells: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
+def _declared(source: str) -> dict[str, str]:
     """Return parameter -> type name, from the annotations of the parameters cell.
 
     papermill's own reader is not used, because it skips a line whose help holds an equals sign.
     """
-    source = next((text for text, tags in cells if "parameters" in tags), "")
     lines = [line for line in ast.parse(source).body if isinstance(line, ast.AnnAssign)]
     return {ast.unparse(line.target): ast.unparse(line.annotation) for line in lines}
 
