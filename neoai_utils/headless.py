@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import nbformat
 
 __all__ = [
-    "Play", "available", "code_of", "default_jobs", "draw_overview", "find_notebook", "play", "play_all", "read_scores",
-    "scores_markdown", "shared_cores", "store", "typed", "update_scores", "update_section",
+    "Play", "available", "code_of", "default_jobs", "draw_overview", "find_notebook", "notebooks_dir", "play", "play_all",
+    "read_scores", "scores_markdown", "shared_cores", "store", "typed", "update_scores", "update_section",
 ]  # fmt: skip
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
@@ -57,7 +57,7 @@ class Play:
         return self.folder / f"{self.task}.ipynb"
 
 
-def _notebooks_dir() -> Path:
+def notebooks_dir() -> Path:
     """Return the notebooks folder below the current folder, else the one beside the library."""
     here = Path("notebooks")
     return here if here.is_dir() else Path(__file__).resolve().parent.parent / "notebooks"
@@ -65,7 +65,7 @@ def _notebooks_dir() -> Path:
 
 def available() -> list[str]:
     """Return the tasks that have a notebook, in order."""
-    return [task for task in competitions.COMPETITIONS if (_notebooks_dir() / f"{task}.ipynb").is_file()]
+    return [task for task in competitions.COMPETITIONS if (notebooks_dir() / f"{task}.ipynb").is_file()]
 
 
 def find_notebook(task: str | int) -> Path:
@@ -76,7 +76,7 @@ def find_notebook(task: str | int) -> Path:
         DataError: its notebook is not here; those that are here are named.
     """
     name = competitions.find(task).task
-    path = _notebooks_dir() / f"{name}.ipynb"
+    path = notebooks_dir() / f"{name}.ipynb"
     if not path.is_file():
         raise DataError(
             f"{path} does not exist; notebooks found: {', '.join(available()) or 'none'}. "
