@@ -38,7 +38,8 @@ def read(path: Path) -> NotebookNode:
         _complete(content)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # about missing ids, which are made
-            book = nbformat.v4.upgrade(nbformat.reads(json.dumps(content), as_version=4))
+            # from_dict: a notebook of format 3 would be a node of that format's own class
+            book = nbformat.from_dict(nbformat.v4.upgrade(nbformat.reads(json.dumps(content), as_version=4)))
     except (OSError, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise DataError(f"{path} is no notebook: its text is not JSON ({_line(error)}). Copy it again.") from error
     except Exception as error:  # nbformat meets a foreign structure with whatever error comes first
@@ -74,6 +75,7 @@ def _complete(content: dict[str, Any]) -> None:
         raise TypeError("it has no cells")
     _default(content, "metadata", {})
     content["metadata"].pop("widgets", None)
+    _default(content["metadata"], "language_info", {"name": "python"})
     if "worksheets" in content:
         return
     _default(content, "nbformat", 4)
@@ -89,6 +91,7 @@ def _complete(content: dict[str, Any]) -> None:
             cell["outputs"] = [output for output in cell["outputs"] if output.get("output_type") in _OUTPUTS]
             for output in cell["outputs"]:
                 _complete_output(output)
+            cell["outputs"] = [output for output in cell["outputs"] if output.get("data", "text") != {}]
 
 
 def _complete_output(output: dict[str, Any]) -> None:
@@ -103,6 +106,9 @@ def _complete_output(output: dict[str, Any]) -> None:
         _default(output, "data", {})
         _default(output, "metadata", {})
         output["data"] = {kind: value for kind, value in output["data"].items() if value is not None}
+        odd = [kind for kind in output["data"] if not isinstance(output["metadata"].get(kind, {}), dict)]
+        for kind in odd:
+            del output["metadata"][kind]
         if output["output_type"] == "execute_result":
             output.setdefault("execution_count", None)
 

@@ -13,6 +13,7 @@ readable cells, the rest as base85.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 from base64 import b85encode
@@ -214,7 +215,7 @@ def packages(task: str | int) -> list[str]:
         if parent := name.rpartition(".")[0]:
             waiting.append((parent, False))
         if (path := _path(name)) is not None:
-            tree = ast.parse(path.read_text(encoding="utf-8"))
+            tree = _tree(path)
             used = used and path.name != "__init__.py"
             waiting += [(other, used) for other in _imports(tree, used)]
             waiting += [(other, used) for other in _named(tree) if used]
@@ -228,7 +229,7 @@ def _origin(name: str) -> str:
     path = _path(package)
     if path is None or path.name != "__init__.py":
         return name
-    nodes = [node for node in ast.parse(path.read_text(encoding="utf-8")).body if isinstance(node, ast.ImportFrom)]
+    nodes = [node for node in _tree(path).body if isinstance(node, ast.ImportFrom)]
     return next((node.module for node in nodes if node.module and last in {a.name for a in node.names}), name)
 
 
@@ -305,8 +306,18 @@ def _closure(names: Iterable[str]) -> set[str]:
         if parent := name.rpartition(".")[0]:
             waiting.append(parent)
         if (path := _path(name)) is not None:
-            waiting += _imports(ast.parse(path.read_text(encoding="utf-8")))
+            waiting += _imports(_tree(path))
     return reached
+
+
+def _tree(path: Path) -> ast.Module:
+    """Parse a module, once for each state of its file."""
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _parsed(path: Path, _changed: int) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _path(name: str) -> Path | None:
