@@ -58,8 +58,11 @@ def set_address(text: str) -> None:
         ParameterError: the text is no address.
         NeoaiError: there is no `pyproject.toml` of neoai here.
     """
+    text = text.strip()
     folder = Path(text).expanduser()
-    shown = folder.resolve().as_uri() if folder.is_dir() else re.sub(r"^git@([\w.-]+):", r"https://\1/", text.strip())
+    shown = re.sub(r"^git@([\w.-]+):", r"https://\1/", text)
+    if text and folder.is_dir():
+        shown = folder.resolve().as_uri()
     shown = shown.rstrip("/").removesuffix(".git")
     if not _WHOLE.fullmatch(shown):
         raise ParameterError(f"{text!r} is no address of a repository, such as https://github.com/NAME/neoai")

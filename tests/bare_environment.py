@@ -43,7 +43,12 @@ def environment(**more: str) -> dict[str, str]:
 def wheel(folder: Path, name: str, version: str, *requires: str, content: str = "") -> None:
     """Write a wheel with one module."""
     info = f"{name}-{version}.dist-info"
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {r}" for r in requires)]
+    lines = [
+        "Metadata-Version: 2.1",
+        f"Name: {name}",
+        f"Version: {version}",
+        *(f"Requires-Dist: {r}" for r in requires),
+    ]
     files = {
         f"{name}.py": content,
         f"{info}/METADATA": "\n".join(lines) + "\n",
@@ -58,7 +63,9 @@ def wheel(folder: Path, name: str, version: str, *requires: str, content: str = 
 
 def clone(root: Path, target: Path) -> str:
     """Commit the project as it lies here to a repository of its own and return its address."""
-    listed = subprocess.run(["git", "ls-files"], cwd=root, capture_output=True, text=True, check=False).stdout.splitlines()
+    listed = subprocess.run(
+        ["git", "ls-files"], cwd=root, capture_output=True, text=True, check=False
+    ).stdout.splitlines()
     names = [name for name in listed if (root / name).is_file()]
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)

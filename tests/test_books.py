@@ -173,7 +173,9 @@ def test_what_is_no_notebook_is_named_and_the_others_are_shown(kind: str, shelf:
 
 
 @pytest.mark.parametrize(
-    "data", [{"text/html": 5}, {"image/png": {"a": 1}}, {"text/plain": ["score", {"x": 1}]}], ids=lambda data: next(iter(data))
+    "data",
+    [{"text/html": 5}, {"image/png": {"a": 1}}, {"text/plain": ["score", {"x": 1}]}],
+    ids=lambda data: next(iter(data)),
 )
 def test_an_output_that_cannot_be_shown_costs_its_page_alone(data: dict, shelf: Path) -> None:
     output = {"output_type": "display_data", "data": data, "metadata": {}}
@@ -200,6 +202,8 @@ def test_a_lost_tag_is_told_with_its_remedy(shelf: Path, monkeypatch, capsys) ->
 def test_the_command_shows_a_notebook_that_is_left_out_as_one_plain_line(shelf: Path) -> None:
     (shelf / "task5.ipynb").write_text("{")
     command = [sys.executable, "-m", "neoai_utils.cli", "gallery"]
-    done = subprocess.run(command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("Warning: notebooks/task5.ipynb is no notebook: its text is not JSON")
