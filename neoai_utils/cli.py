@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neoai_utils import competitions, headless, kaggle, storage, workspace
+from neoai_utils import badges, competitions, headless, kaggle, repository, runtime, storage, workspace
 from neoai_utils import sweep as sweeps
 from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.headless import Play, number, share
@@ -77,6 +77,7 @@ def gallery(outputs: Outputs = Path("outputs")) -> None:
     """
     from neoai_utils.gallery import build
 
+    runtime.quiet_libraries()
     screen.print(f"read {build(outputs)}", soft_wrap=True, markup=False)
 
 
@@ -127,6 +128,21 @@ def bundle(
         screen.print(f"{size / 1000:4.0f} kB   kaggle kernels push -p {written}", soft_wrap=True, markup=False)
     if user == kaggle.USER:
         screen.print(f"first put your Kaggle name in place of {user}, or give it here: --user NAME", soft_wrap=True)
+
+
+@app.command()
+def address(
+    url: Annotated[str | None, typer.Argument(help="A new one, such as https://github.com/NAME/neoai.")] = None,
+) -> None:
+    """Show the repository's address, or set it, and write it into badges, first cells and README.md.
+
+    It stands in pyproject.toml alone; all else is generated from there.
+    """
+    if url is not None:
+        repository.set_address(url)
+    for path in badges.renew():
+        screen.print(f"rewrote {path}", soft_wrap=True, markup=False)
+    screen.print(repository.address(), soft_wrap=True, markup=False)
 
 
 class Backend(StrEnum):
@@ -282,6 +298,7 @@ def _table(plays: list[Play]) -> Table:
 def _store(plays: list[Play]) -> None:
     for done in plays:
         screen.print(f"stored {headless.store(done)}")
+    badges.renew()
     readme = Path("README.md")
     if readme.is_file():
         text = headless.update_scores(readme.read_text(encoding="utf-8"), plays)

@@ -26,7 +26,7 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
-from neoai_utils import competitions, headless, plotting, storage
+from neoai_utils import books, competitions, errors, headless, plotting, storage
 from neoai_utils.competitions import Competition
 from neoai_utils.errors import DataError, NeoaiError
 
@@ -158,10 +158,16 @@ def read_story(task: str, outputs: Path = Path("outputs")) -> Story:
     """
     facts = competitions.find(task)
     path, played = _find_story(facts.task, outputs)
+    book = books.read(path)
     try:
-        book = nbformat.read(path, as_version=4)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path} is not a readable notebook: {error} Play task {facts.number} again.") from error
+        return _story(facts, book, played)
+    except Exception as error:  # an output with unusual content; nbconvert has no error of its own for it
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise DataError(f"{path} cannot be shown ({reason}). Play task {facts.number} again.") from error
+
+
+def _story(facts: Competition, book: nbformat.NotebookNode, played: bool) -> Story:
+    """Render a notebook."""
     describe_figures(book)
     body, _ = StoryExporter().from_notebook_node(book)
     page = BeautifulSoup(body, "html.parser")
@@ -274,15 +280,14 @@ def build(outputs: Path = Path("outputs")) -> Path:
     """Write `index.html` and `gallery/taskN.html` into `outputs`; return the index.
 
     All pages are made in a temporary folder first and then renamed into their places, the index last, so that whoever
-    looks meanwhile, or after an interruption, finds whole pages.
+    looks meanwhile, or after an interruption, finds whole pages. A notebook that is not readable is left out with a
+    warning.
 
     Raises:
-        DataError: there is no notebook, or one is not readable.
+        DataError: there is no notebook, or none is readable.
         NeoaiError: the folder is not writable or the disk is full.
     """
-    stories = [read_story(task, outputs) for task in headless.available()]
-    if not stories:
-        raise DataError("no notebooks here: run this in the folder that holds notebooks/.")
+    stories = _readable(outputs)
     pages = _pages(stories)
     storage.make_folder(outputs / "gallery")
     try:
@@ -294,6 +299,20 @@ def build(outputs: Path = Path("outputs")) -> Path:
     except OSError as error:
         raise NeoaiError(f"cannot write the gallery in {outputs}: {error.strerror or error}.") from error
     return outputs / "index.html"
+
+
+def _readable(outputs: Path) -> list[Story]:
+    """Return the stories of all notebooks that can be shown."""
+    stories, problem = [], DataError("no notebooks here: run this in the folder that holds notebooks/.")
+    for task in headless.available():
+        try:
+            stories.append(read_story(task, outputs))
+        except DataError as error:
+            problem = error
+            errors.warn(f"{error} Its page is left out.")
+    if not stories:
+        raise problem
+    return stories
 
 
 def _pages(stories: list[Story]) -> dict[str, str]:

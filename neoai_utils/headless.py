@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neoai_utils import competitions, parameters, runtime, storage
+from neoai_utils import books, competitions, parameters, runtime, storage
 from neoai_utils.errors import DataError, NeoaiError, ParameterError, did_you_mean
 from neoai_utils.scores import recovered
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import nbformat
 
 __all__ = [
-    "Play", "available", "code_of", "default_jobs", "draw_overview", "find_notebook", "play", "play_all", "read_scores",
-    "scores_markdown", "shared_cores", "store", "typed", "update_scores", "update_section",
+    "Play", "available", "code_of", "default_jobs", "draw_overview", "find_notebook", "notebooks_dir", "play", "play_all",
+    "read_scores", "scores_markdown", "shared_cores", "store", "typed", "update_scores", "update_section",
 ]  # fmt: skip
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
@@ -57,7 +57,7 @@ class Play:
         return self.folder / f"{self.task}.ipynb"
 
 
-def _notebooks_dir() -> Path:
+def notebooks_dir() -> Path:
     """Return the notebooks folder below the current folder, else the one beside the library."""
     here = Path("notebooks")
     return here if here.is_dir() else Path(__file__).resolve().parent.parent / "notebooks"
@@ -65,7 +65,7 @@ def _notebooks_dir() -> Path:
 
 def available() -> list[str]:
     """Return the tasks that have a notebook, in order."""
-    return [task for task in competitions.COMPETITIONS if (_notebooks_dir() / f"{task}.ipynb").is_file()]
+    return [task for task in competitions.COMPETITIONS if (notebooks_dir() / f"{task}.ipynb").is_file()]
 
 
 def find_notebook(task: str | int) -> Path:
@@ -76,7 +76,7 @@ def find_notebook(task: str | int) -> Path:
         DataError: its notebook is not here; those that are here are named.
     """
     name = competitions.find(task).task
-    path = _notebooks_dir() / f"{name}.ipynb"
+    path = notebooks_dir() / f"{name}.ipynb"
     if not path.is_file():
         raise DataError(
             f"{path} does not exist; notebooks found: {', '.join(available()) or 'none'}. "
@@ -91,12 +91,7 @@ def code_of(notebook: Path) -> list[tuple[str, list[str]]]:
     Raises:
         DataError: the file is no notebook.
     """
-    import nbformat
-
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except nbformat.reader.NotJSONError as error:
-        raise DataError(f"{notebook} is no notebook: its text is not JSON. Copy it again.") from error
+    cells = books.read(notebook).cells
     return [(cell.source, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
 
 
@@ -114,10 +109,8 @@ def typed(notebook: Path, texts: Mapping[str, str]) -> dict[str, object]:
     """
     if not texts:
         return {}
-    source = next((text for text, tags in code_of(notebook) if "parameters" in tags), None)
-    if source is None:
-        raise DataError(f"{notebook}: no cell has the tag `parameters`. Give the tag to the cell that declares them.")
-    declared = parameters.declarations(source)
+    book = books.read(notebook)
+    declared = parameters.declarations(book.cells[books.parameters_place(book, notebook)].source)
     for name in texts:
         if name not in declared:
             raise ParameterError(f"{notebook.stem}: unknown parameter {name!r}{did_you_mean(name, declared)}")
@@ -218,7 +211,7 @@ def shared_cores(jobs: int) -> Iterator[None]:
 
 def _stored_minutes(task: str) -> int:
     """Return the minutes that a notebook's cost line tells; 0 if it has none."""
-    found = re.search(r"⏱ about (\d+) min", find_notebook(task).read_text(encoding="utf-8"))
+    found = re.search(r"⏱ about (\d+) min", find_notebook(task).read_text(encoding="utf-8", errors="replace"))
     return int(found[1]) if found else 0
 
 
@@ -229,7 +222,6 @@ def execute(notebook: Path, target: Path, values: Mapping[str, object]) -> str |
     import papermill
     from jupyter_client.kernelspec import NoSuchKernel
     from nbclient.exceptions import DeadKernelError
-    from nbformat.reader import NotJSONError
     from papermill.exceptions import PapermillExecutionError
 
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")  # else the kernel warns about its debugger
@@ -238,8 +230,11 @@ def execute(notebook: Path, target: Path, values: Mapping[str, object]) -> str |
     temporary = target.with_suffix(".running.ipynb")
     error = None
     try:
+        book = books.read(notebook)
+        if values:
+            books.parameters_place(book, notebook)  # papermill would put them in front, and the notebook overwrite them
         papermill.execute_notebook(
-            notebook, temporary, parameters=dict(values), kernel_name="python3", progress_bar=False,
+            book, temporary, parameters=dict(values), kernel_name="python3", progress_bar=False,
             request_save_on_cell_execute=False, autosave_cell_every=0, iopub_timeout=IOPUB_TIMEOUT,
             raise_on_iopub_timeout=False,
             # critical messages only: a kernel that is done gets an interrupt, and may log that as an error
@@ -249,8 +244,8 @@ def execute(notebook: Path, target: Path, values: Mapping[str, object]) -> str |
         error = f"cell {problem.exec_count}: {problem.ename}: {problem.evalue}"
     except DeadKernelError:
         error = "the kernel died, most often for want of memory"
-    except NotJSONError:
-        error = f"{notebook} is no notebook: its text is not JSON. Copy it again"
+    except DataError as problem:
+        error = str(problem)
     except NoSuchKernel:
         error = "there is no Jupyter kernel python3; pip install ipykernel"
     except OSError as problem:
@@ -279,7 +274,7 @@ def store(done: Play) -> Path:
 
     if done.results is None:
         raise NeoaiError(f"{done.task} failed, so it is not stored: {done.error}")
-    book = nbformat.read(done.notebook, as_version=4)
+    book = books.read(done.notebook)
     if any("injected-parameters" in cell.metadata.get("tags", []) for cell in book.cells):
         raise NeoaiError(f"{done.task} ran with other parameters than its defaults, so it is not stored.")
     book.metadata = nbformat.NotebookNode(
@@ -371,13 +366,11 @@ def update_scores(text: str, done: Iterable[Play]) -> str:
 
 def draw_overview(target: Path) -> None:
     """Draw what the published solution and ours recover in each stored notebook into a PNG file."""
-    import nbformat
-
     from neoai_utils import plotting
 
     shares = {}
     for task in available():
-        facts, found = competitions.find(task), read_scores(nbformat.read(find_notebook(task), as_version=4))
+        facts, found = competitions.find(task), read_scores(books.read(find_notebook(task)))
         published = recovered(found["published"], found["baseline"], found["ceiling"])
         shares[f"{facts.number} · {facts.title}"] = (published, found["recovered"])
     plotting.use_style()

@@ -13,6 +13,7 @@ readable cells, the rest as base85.
 from __future__ import annotations
 
 import ast
+import functools
 import json
 import re
 from base64 import b85encode
@@ -22,14 +23,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import neoai_utils
-from neoai_utils import competitions, headless, storage
+from neoai_utils import books, competitions, headless, installation, repository, storage
 from neoai_utils.errors import DataError, NeoaiError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 __all__ = [
-    "ABSENT", "ABSENT_ON_COLAB", "LIMIT", "NEEDS", "TAG", "Bundle", "Needs", "bundle", "collect", "metadata", "write",
+    "ABSENT", "ABSENT_ON_COLAB", "LIMIT", "NEEDS", "TAG", "Bundle", "Needs", "bundle", "collect", "metadata",
+    "packages", "write",
 ]  # fmt: skip
 
 LIMIT = 1_000_000  # bytes of a notebook
@@ -147,14 +149,14 @@ def bundle(task: str | int) -> bytes:
 
     Raises:
         UnknownTaskError: there is no such task.
-        DataError: its notebook is not here or holds code that is no Python.
+        DataError: its notebook is not here, holds code that is no Python, or no cell has the tag `parameters`.
         NeoaiError: the result is larger than `LIMIT`.
     """
     import nbformat
 
     name = competitions.find(task).task
     book, taken = _story(name), collect(name)
-    parameters = next(i for i, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", []))
+    parameters = books.parameters_place(book, headless.find_notebook(name))
     book.cells[parameters + 1 : parameters + 1] = _library(name, taken)
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number:03d}"
@@ -218,29 +220,90 @@ def collect(task: str | int) -> Bundle:
     return Bundle(tuple(modules), tuple(sorted(data)), tuple(sorted(packages)))
 
 
-def _story(task: str) -> NotebookNode:
-    """Read a notebook and clear what Kaggle would clear: outputs and counts."""
-    import nbformat
+def packages(task: str | int) -> list[str]:
+    """Return the import names of the packages in `requirements.txt` that a notebook's play reaches, also on a miniature.
 
-    book = nbformat.read(headless.find_notebook(task), as_version=4)
+    Modules that only a package's `__init__` imports count with what they import at once, and not with what their
+    functions would import.
+
+    Raises:
+        UnknownTaskError: there is no such task.
+        DataError: its notebook is not here or holds code that is no Python.
+        NeoaiError: the library is not installed.
+    """
+    facts = competitions.find(task)
+    rooms = [f"{_PACKAGE}.{facts.technique}.{room}" for room in ("files", "miniature")]
+    waiting = [(name, True) for tree in _trees(_story(facts.task)) for name in [*_imports(tree), *_named(tree)]]
+    waiting += [(room, True) for room in rooms]
+    reached: set[tuple[str, bool]] = set()
+    while waiting:
+        name, used = waiting.pop()
+        name = _origin(name)
+        if (name, used) in reached:
+            continue
+        reached.add((name, used))
+        if parent := name.rpartition(".")[0]:
+            waiting.append((parent, False))
+        if (path := _path(name)) is not None:
+            tree = _tree(path)
+            used = used and path.name != "__init__.py"
+            waiting += [(other, used) for other in _imports(tree, used)]
+            waiting += [(other, used) for other in _named(tree) if used]
+    tops = {name.partition(".")[0] for name, _ in reached} - {_PACKAGE}
+    return sorted(top for top in tops if installation.requirement(top))
+
+
+def _origin(name: str) -> str:
+    """Return the module that a package's `__init__` takes a name from; for other names, the name."""
+    package, _, last = name.rpartition(".")
+    path = _path(package)
+    if path is None or path.name != "__init__.py":
+        return name
+    nodes = [node for node in _tree(path).body if isinstance(node, ast.ImportFrom)]
+    return next((node.module for node in nodes if node.module and last in {a.name for a in node.names}), name)
+
+
+def _named(tree: ast.AST) -> Iterator[str]:
+    """Yield what code reaches without importing it by name.
+
+    That are attributes, `offline.fetch` for `neoai_utils.offline.fetch` (other names lead nowhere), and the packages
+    that transformers imports: `need("gguf", purpose=…)`.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+            yield f"{_PACKAGE}.{node.value.id}.{node.attr}"
+        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "need":
+            yield from (word.value for word in node.args if isinstance(word, ast.Constant))
+
+
+def _story(task: str) -> NotebookNode:
+    """Read a notebook and clear what Kaggle would clear: outputs and counts; an upload need not get the library."""
+    book = books.read(headless.find_notebook(task))
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
+            cell.source = repository.without_getting(cell.source)
     return book
 
 
 def _imports_of(book: NotebookNode) -> Iterator[str]:
     """Yield what the code cells import."""
+    for tree in _trees(book):
+        yield from _imports(tree)
+
+
+def _trees(book: NotebookNode) -> Iterator[ast.AST]:
+    """Yield the code cells' syntax trees."""
     for number, cell in enumerate(book.cells):
         if cell.cell_type == "code":
             try:
-                yield from _imports(ast.parse(cell.source))
+                yield ast.parse(cell.source)
             except SyntaxError as error:
                 raise DataError(f"cell {number} is no plain Python: {error}. Write it without magics.") from error
 
 
-def _imports(tree: ast.AST) -> Iterator[str]:
-    """Yield the dotted names that code may import, at any depth; what only type checkers see is left out.
+def _imports(tree: ast.AST, deep: bool = True) -> Iterator[str]:
+    """Yield the dotted names that code may import, if `deep` also in functions; what only type checkers see is left out.
 
     `from a import b` yields both `a` and `a.b`, which may be a module or not.
     """
@@ -251,9 +314,9 @@ def _imports(tree: ast.AST) -> Iterator[str]:
             yield node.module
             yield from (_home(node.module, alias.name) for alias in node.names)
         elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            yield from (name for other in node.orelse for name in _imports(other))
-        else:
-            yield from _imports(node)
+            yield from (name for other in node.orelse for name in _imports(other, deep))
+        elif deep or not isinstance(node, ast.FunctionDef):
+            yield from _imports(node, deep)
 
 
 def _home(module: str, name: str) -> str:
@@ -273,8 +336,18 @@ def _closure(names: Iterable[str]) -> set[str]:
         if parent := name.rpartition(".")[0]:
             waiting.append(parent)
         if (path := _path(name)) is not None:
-            waiting += _imports(ast.parse(path.read_text(encoding="utf-8")))
+            waiting += _imports(_tree(path))
     return reached
+
+
+def _tree(path: Path) -> ast.Module:
+    """Parse a module, once for each state of its file."""
+    return _parsed(path, path.stat().st_mtime_ns)
+
+
+@functools.cache
+def _parsed(path: Path, _changed: int) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def _path(name: str) -> Path | None:

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from neoai_utils import cli, gallery, headless
+from neoai_utils import badges, cli, gallery, headless
 from neoai_utils.errors import DataError
 from neoai_utils.headless import Play
 
@@ -109,9 +109,10 @@ def test_storing_rewrites_the_readme(monkeypatch, played, tmp_path: Path) -> Non
     monkeypatch.setattr(headless, "store", lambda done: Path(f"{done.task}.ipynb"))
     drawn: list[Path] = []
     monkeypatch.setattr(headless, "draw_overview", drawn.append)
+    monkeypatch.setattr(badges, "renew", lambda: drawn.append(Path("notebooks")))
     assert run(monkeypatch, "run", "5", "--store") == 0
     assert "**0.750**" in Path("README.md").read_text(encoding="utf-8")
-    assert drawn == [Path(".github/overview.png")]
+    assert drawn == [Path("notebooks"), Path(".github/overview.png")]
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from papermill import inspect_notebook
 
+from neoai_utils import repository
 from neoai_utils.competitions import COMPETITIONS
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
@@ -113,6 +114,7 @@ def test_the_guard_follows_the_parameters(book) -> None:
     place = next(i for i, c in enumerate(code) if "parameters" in c.metadata.get("tags", []))
     assert place == 0
     assert "parameters.check(globals()" in code[1].source
+    assert repository.without_getting(code[1].source).startswith(repository.GUARD)
 
 
 def test_the_title_carries_badges_and_cost(book) -> None:
@@ -125,8 +127,9 @@ def test_the_title_carries_badges_and_cost(book) -> None:
 
 
 def test_badges_open_this_very_notebook(book) -> None:
-    """One badge for each host, the same repository and branch in all notebooks, and the notebook's own file."""
-    file = f"neoai-notebooks/neoai/blob/main/notebooks/{book.metadata['name']}.ipynb"
+    """One badge for each host, the address of `pyproject.toml` in all notebooks, and the notebook's own file."""
+    place = repository.address().removeprefix("https://github.com/")
+    file = f"{place}/blob/main/notebooks/{book.metadata['name']}.ipynb"
     badges = re.findall(r"\[!\[(.+?)\]\((\S+?)\)\]\((\S+?)\)", book.cells[0].source)
     assert badges == [
         (

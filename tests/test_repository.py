@@ -1,0 +1,204 @@
+"""The repository's address stands once, and what is written from it agrees with it."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from neoai_utils import badges, cli, headless, kaggle, repository
+from neoai_utils.competitions import COMPETITIONS
+from neoai_utils.errors import NeoaiError, ParameterError
+from tests import bare_environment
+
+ROOT = Path(__file__).resolve().parent.parent
+OTHER = "https://github.com/someone-else/my.copy_2"
+
+
+@pytest.fixture
+def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Stand in a copy of what the address stands in."""
+    for name in ("README.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path / name)
+    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def contents(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file()}
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    monkeypatch.setattr(sys, "argv", ["neoai", *words])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    return stopped.value.code or 0
+
+
+def getting(task: str) -> str:
+    """Return the lines of a stored notebook that get the library."""
+    cells = nbformat.read(ROOT / "notebooks" / f"{task}.ipynb", as_version=4).cells
+    source = next(cell.source for cell in cells if repository.GUARD in cell.source)
+    return source.removesuffix(repository.without_getting(source))
+
+
+def test_the_notebooks_are_as_the_address_says(copy: Path) -> None:
+    before = contents(copy)
+    assert badges.renew() == [], "run `neoai address`"
+    assert contents(copy) == before
+
+
+def test_a_fork_sets_its_address_with_one_command(copy: Path, monkeypatch, capsys) -> None:
+    before, old = contents(copy), repository.address()
+    assert run(monkeypatch, "address", f"{OTHER}.git") == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said == [*(f"rewrote notebooks/{task}.ipynb" for task in COMPETITIONS), "rewrote README.md", OTHER]
+    after = contents(copy)
+    for name, text in before.items():
+        new = after[name]
+        assert new != text
+        assert new == text.replace(old, OTHER).replace(
+            old.removeprefix("https://github.com/"), OTHER.removeprefix("https://github.com/")
+        ), name
+    assert run(monkeypatch, "address", old) == 0
+    assert contents(copy) == before
+    capsys.readouterr()
+    assert run(monkeypatch, "address") == 0
+    assert capsys.readouterr().out == f"{old}\n"
+
+
+def test_the_address_stands_once() -> None:
+    """Apart from what is generated."""
+    name = repository.address().removeprefix("https://github.com/")
+    assert (ROOT / "pyproject.toml").read_text(encoding="utf-8").count(name) == 1
+    texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "neoai_utils").rglob("*.py")}
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    texts[ROOT / "README.md"] = headless.update_section(readme, "clone", "")
+    assert [path.name for path, text in texts.items() if name in text] == []
+
+
+@pytest.mark.parametrize(
+    ("given", "written"),
+    [
+        (f"{OTHER}/", OTHER),
+        ("git@github.com:someone-else/my.copy_2.git", OTHER),
+        ("ssh://git@example.org:2222/a/b.git", "ssh://git@example.org:2222/a/b"),
+        (" https://gitlab.com/a/b ", "https://gitlab.com/a/b"),
+    ],
+)
+def test_addresses_are_taken_as_they_are_copied(copy: Path, given: str, written: str) -> None:
+    repository.set_address(given)
+    assert repository.address() == written
+
+
+def test_a_folder_is_an_address_too(copy: Path) -> None:
+    """A copy that does not lie on GitHub has no badges, and says so."""
+    place = copy / "a clone"
+    place.mkdir()
+    repository.set_address("a clone")
+    assert repository.address() == place.as_uri()
+    badges.renew()
+    text = (copy / "notebooks/task5.ipynb").read_text(encoding="utf-8")
+    assert f"git+{place.as_uri()}" in text
+    assert "open-in-kaggle.svg" not in text
+    assert "does not lie on GitHub" in text
+
+
+@pytest.mark.parametrize(
+    "given", ["", "neoai", "ftp://a/b", 'https://a/b"', "https://a/b\nname = 1", "https://a/b c", "absent/"]
+)
+def test_what_is_no_address_is_refused(copy: Path, given: str, monkeypatch, capsys) -> None:
+    before = contents(copy)
+    with pytest.raises(ParameterError, match="is no address of a repository, such as https://github"):
+        repository.set_address(given)
+    assert run(monkeypatch, "address", given) == 1
+    assert "is no address" in capsys.readouterr().err
+    assert contents(copy) == before
+
+
+def test_another_project_s_file_is_left_alone(copy: Path) -> None:
+    (copy / "pyproject.toml").write_text('[project]\nname = "mine"\n[project.urls]\nRepository = "https://a/b"\n')
+    with pytest.raises(NeoaiError, match=r"pyproject\.toml names no repository of neoai"):
+        repository.set_address(OTHER)
+    assert repository.address() != "https://a/b"
+
+
+def test_an_installed_library_knows_the_address(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From its metadata, where no `pyproject.toml` lies beside it."""
+    (tmp_path / "notebooks").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(repository, "_ROOT", tmp_path)
+    lines = ["Homepage, https://a/c", "Repository, https://a/b"]
+    monkeypatch.setattr(
+        repository.importlib.metadata, "metadata", lambda _: type("M", (), {"get_all": lambda *_: lines})
+    )
+    assert repository.address() == "https://a/b"
+    lines.pop()
+    with pytest.raises(NeoaiError, match="neoai address URL"):
+        repository.address()
+
+
+@pytest.mark.parametrize("task", COMPETITIONS)
+def test_nothing_happens_where_the_library_is(task: str, monkeypatch: pytest.MonkeyPatch, capfd) -> None:
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a program was started"))
+    namespace: dict[str, object] = {}
+    exec(getting(task), namespace)
+    assert namespace.keys() <= {"__builtins__", "importlib"}
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("task", COMPETITIONS)
+def test_the_lines_are_short_and_name_what_the_notebook_needs(task: str) -> None:
+    lines = [line for line in getting(task).splitlines() if line]
+    assert len(lines) <= 12
+    assert f'"git+{repository.address()}"' in getting(task)
+    assert json.dumps(" ".join(kaggle.packages(task))) in getting(task)
+
+
+def test_without_a_network_one_sentence_names_the_upload(tmp_path: Path) -> None:
+    """In an environment without the library, where the address does not answer; nothing is installed."""
+    python = bare_environment.make(tmp_path / "environment")
+    code = repository.getting("task7", "https://127.0.0.1:9/a/b", ["numpy"])
+    done = subprocess.run(
+        [python, "-c", code],
+        cwd=tmp_path,
+        env=bare_environment.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    told = "RuntimeError: no library: turn the internet on, or use the upload instead (`neoai bundle task7`)"
+    assert done.stderr.splitlines()[-1] == told
+    assert "During handling" not in done.stderr
+
+
+def test_what_a_notebook_needs_is_found_through_the_code_alone() -> None:
+    """Known from reading the notebooks: what each needs beyond what all need."""
+    every = set.intersection(*(set(kaggle.packages(task)) for task in COMPETITIONS))
+    assert every == {
+        "filelock",
+        "matplotlib",
+        "numpy",
+        "pandas",
+        "platformdirs",
+        "sklearn",
+        "torch",
+        "tqdm",
+        "transformers",
+    }
+    assert "lightgbm" in kaggle.packages(1)
+    assert {"timm", "peft"} <= set(kaggle.packages(2))
+    assert {"gguf", "sae_lens", "accelerate"} <= set(kaggle.packages(3))  # gguf: transformers imports it
+    assert set(kaggle.packages(5)) - every == {"safetensors", "scipy"}  # of `offline` it uses what reads MiniLM alone
+    assert "onnx" in kaggle.packages(7)  # DINOv2, through an attribute of `offline`
+    assert {"hassil", "seqeval"} <= set(kaggle.packages(8))  # hassil: the miniature
+    assert not any(re.search("[A-Z].*-", name) for task in COMPETITIONS for name in kaggle.packages(task))
