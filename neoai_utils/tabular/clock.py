@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +24,7 @@ __all__ = ["CLOCK", "TimeMap", "minutes_of"]
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
+_Found = tuple[Integers, Integers, Floats]  # rows, places, probabilities
 CLOCK = ("day", "hour", "minute")
 _REACH = 8  # places that a map has before and behind a long gap; the kernels of both sides end within them
 _MOST = 10_000  # candidates of one row
@@ -93,7 +93,8 @@ class TimeMap:
         """
         clock = table[list(CLOCK)].to_numpy(np.float64)
         readings = table[list(self.sensors)].to_numpy(np.float64)
-        found, lost = [], 0
+        found: list[_Found] = []
+        lost = 0
         for members, fitting in _candidates(clock, self.times):
             lost += 0 if fitting.size else len(members)
             places = fitting if fitting.size else self._nearest(clock[members[0]])
@@ -120,7 +121,7 @@ class TimeMap:
         middle = (clock[0] - 1) * 1440 + np.nan_to_num(clock[1], nan=11.5) * 60 + np.nan_to_num(clock[2], nan=29.5)
         return np.abs(self.times - middle).argmin(keepdims=True)
 
-    def _blocks(self, readings: Floats, members: Integers, places: Integers, cap: float) -> list[tuple[Any, ...]]:
+    def _blocks(self, readings: Floats, members: Integers, places: Integers, cap: float) -> list[_Found]:
         """Return (rows, places, probabilities) of the rows `members`, in blocks that fit into memory."""
         if len(places) == 1:
             return [(members, np.repeat(places, len(members)), np.ones(len(members)))]

@@ -143,15 +143,15 @@ def _clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             errors.warn(f"{path}, {_rows(last)}: {part} {_LAST[part]} is read as {part} 0 of the next {above}.")
             table.loc[last, above] += 1
             table.loc[last, part] = 0.0
-    for part, last in _LAST.items():
-        wrong = ~table[part].between(0, last - 1).to_numpy() & table[part].notna().to_numpy()
+    for part, end in _LAST.items():
+        wrong = ~table[part].between(0, end - 1).to_numpy() & table[part].notna().to_numpy()
         if wrong.sum() > table[part].notna().sum() / 2:
             raise DataError(
-                f"{path}: most values of the column {part!r} are not from 0 to {last - 1}; the first is "
+                f"{path}: most values of the column {part!r} are not from 0 to {end - 1}; the first is "
                 f"{table[part].iloc[int(wrong.argmax())]:g} in {_rows(wrong)}. Write the {part} of a clock there."
             )
         if wrong.any():
-            errors.warn(f"{path}, {_rows(wrong)}: {part} is not from 0 to {last - 1}; taken as missing.")
+            errors.warn(f"{path}, {_rows(wrong)}: {part} is not from 0 to {end - 1}; taken as missing.")
             table[part] = table[part].mask(wrong)
     odd = ((table["day"] < 0) | (table["day"] > 366)).to_numpy()
     if odd.any():
