@@ -49,10 +49,9 @@ class Header:
     stored: tuple[int, int]
     orientation: int = 1
 
-    @property
-    def turned(self) -> tuple[int, int]:
-        """Return (height, width) as a viewer shows the picture: 5 to 8 lay it on its side."""
-        return self.stored[::-1] if self.orientation >= 5 else self.stored
+    def size(self, *, turned: bool = True) -> tuple[int, int]:
+        """Return (height, width) of the picture, turned as a viewer turns it (5 to 8 lay it on its side) or not."""
+        return self.stored[::-1] if turned and self.orientation >= 5 else self.stored
 
 
 def listed(folder: Path) -> tuple[Path, ...]:

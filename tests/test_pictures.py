@@ -95,7 +95,7 @@ def test_pictures_are_turned_as_viewers_turn_them(tmp_path: Path, kind: str, num
     options = {"lossless": True} if kind == "WEBP" else {}
     stored.save(tmp_path / "a.png", kind, exif=with_orientation(number), **options)
     assert (pictures.read(tmp_path / "a.png") == CORNERS).all()
-    assert pictures.header(tmp_path / "a.png").turned == (16, 24)
+    assert pictures.header(tmp_path / "a.png").size() == (16, 24)
     if kind != "TIFF":  # which Pillow itself turns
         assert pictures.header(tmp_path / "a.png").orientation == number
         assert (pictures.read(tmp_path / "a.png", turned=False) == np.asarray(stored)).all()

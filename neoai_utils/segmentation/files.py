@@ -79,8 +79,7 @@ class Pictures(Sequence[Picture]):
 
     def sizes(self) -> list[tuple[int, int]]:
         """Return (height, width) of every picture, from the headers alone."""
-        headers = [(path, pictures.header(path)) for path in self.paths]
-        return [header.stored if path in self.as_stored else header.turned for path, header in headers]
+        return [pictures.header(path).size(turned=path not in self.as_stored) for path in self.paths]
 
 
 @dataclass(frozen=True)
@@ -122,7 +121,7 @@ def read(data_dir: Path) -> Cuties:
     val_paths = tuple(picture for picture, _ in pairs)
     as_stored = (path for path, one in zip(val_paths, found, strict=True) if one.as_stored)
     val_images = Pictures(val_paths, frozenset(as_stored))
-    by_id, test_images = _tests(home)
+    test_headers, test_images = _tests(home)
     for path in (*val_paths, *test_images.paths):
         pictures.read(path)
     _tell_orientation(val_images, test_images)
@@ -130,7 +129,7 @@ def read(data_dir: Path) -> Cuties:
         val_ids=tuple(path.stem for path in val_paths),
         val_images=val_images,
         val_masks=tuple(one.mask for one in found),
-        test_ids=tuple(by_id),
+        test_ids=tuple(test_headers),
         test_images=test_images,
     )
 
@@ -197,8 +196,9 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     Raises:
         SubmissionError: naming the first row at fault.
     """
-    by_id, images = _tests(_home(Path(data_dir)))
-    sizes = dict(zip(by_id, images.sizes(), strict=True))
+    headers, images = _tests(_home(Path(data_dir)))
+    shown = zip(headers.items(), images.paths, strict=True)
+    sizes = {number: header.size(turned=path not in images.as_stored) for (number, header), path in shown}
     frame = check_rows(frame, _SUBMISSION, sizes, id_column="img_id")
     for number, text in zip(frame["img_id"], frame["mask"], strict=True):
         try:
@@ -282,7 +282,7 @@ def _fits_stored_pixels(pairs: Iterable[tuple[Path, Path]]) -> bool:
     shown = set()
     for picture, mask in pairs:
         its = pictures.header(picture)
-        if its.turned != its.stored and (size := pictures.header(mask).turned) in (its.stored, its.turned):
+        if its.stored != its.size() and (size := pictures.header(mask).size()) in (its.stored, its.size()):
             shown.add(size == its.stored)
     return shown == {True}
 
@@ -304,25 +304,27 @@ def _fitted(picture: Path, mask: Path, fits_stored: bool) -> _Fitted:
     """
     header = pictures.header(picture)
     values, assumed = masks.read(mask, turned=not fits_stored)
-    if values.shape == header.stored != header.turned:
+    shown = header.size()
+    if values.shape == header.stored != shown:
         return _Fitted(values, True, assumed)
-    if values.shape == header.turned:
+    if values.shape == shown:
         return _Fitted(values, fits_stored and header.orientation != 1, assumed)
     noted = f" after turning by its EXIF orientation {header.orientation}" if header.orientation != 1 else ""
-    on_its_side = values.shape == header.turned[::-1]
+    on_its_side = values.shape == shown[::-1]
     remedy = "turn the mask by 90 degrees" if on_its_side else "scale the mask to the picture's size without smoothing"
     raise DataError(
         f"{mask} is {values.shape[1]}x{values.shape[0]}, its picture {picture.name} is "
-        f"{header.turned[1]}x{header.turned[0]} (width x height){noted}. Copy both again, or {remedy}."
+        f"{shown[1]}x{shown[0]} (width x height){noted}. Copy both again, or {remedy}."
     )
 
 
-def _tests(home: Path) -> tuple[dict[int, Path], Pictures]:
-    """Return the test pictures by their numbers, and as pictures to decode."""
+def _tests(home: Path) -> tuple[dict[int, pictures.Header], Pictures]:
+    """Return the numbers and headers of the test pictures, and in the same order the pictures."""
     by_id = pictures.by_number(pictures.listed(home / "test_imgs"))
-    noted = frozenset(path for path in by_id.values() if pictures.header(path).orientation != 1)
+    headers = {number: pictures.header(path) for number, path in by_id.items()}
+    noted = frozenset(path for number, path in by_id.items() if headers[number].orientation != 1)
     as_stored = noted if noted and _fits_stored_pixels(_pairs(home)) else frozenset()
-    return by_id, Pictures(tuple(by_id.values()), as_stored)
+    return headers, Pictures(tuple(by_id.values()), as_stored)
 
 
 def _tell_orientation(*parts: Pictures) -> None:

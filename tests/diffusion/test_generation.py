@@ -139,6 +139,23 @@ def test_a_damaged_picture_is_drawn_again(pipe, tmp_path):
     assert counter.drawn == 2
 
 
+@pytest.mark.parametrize("content", [b"", b"<html>", b"GIF89a", bytes(900), b"\x89PNG\r\n\x1a\n" + bytes(60)])
+def test_what_is_no_picture_is_drawn_again(pipe, tmp_path, content):
+    whole = pixels(draw(pipe, PROMPTS, sampled(2), tmp_path))
+    (tmp_path / "00002.png").write_bytes(content)
+    counter = Counter(pipe)
+    assert (pixels(draw(counter, PROMPTS, sampled(2), tmp_path)) == whole).all()
+    assert counter.drawn == 2
+
+
+def test_a_damaged_note_of_the_run_starts_it_anew(pipe, tmp_path):
+    whole = pixels(draw(pipe, PROMPTS, sampled(2), tmp_path))
+    (tmp_path / "run.json").write_bytes(b"\xff\xfe")
+    counter = Counter(pipe)
+    assert (pixels(draw(counter, PROMPTS, sampled(2), tmp_path)) == whole).all()
+    assert counter.drawn == len(PROMPTS)
+
+
 @pytest.mark.parametrize("change", ["weights", "words", "seed", "prompts", "label"])
 def test_another_runs_pictures_are_not_taken(pipe, tmp_path, change):
     draw(pipe, PROMPTS, sampled(), tmp_path)
