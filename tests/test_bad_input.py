@@ -244,6 +244,7 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize(("task", "damage", "told"), [pytest.param(t, d, s, id=f"{t}-{k}") for t, k, d, s in FILES])
+@pytest.mark.filterwarnings("ignore::neoai_utils.errors.DataWarning")
 def test_bad_files(task: str, damage: Damage, told: tuple[str, ...], tmp_path: Path) -> None:
     SMALL[task].write(tmp_path)
     files_of(task).read(tmp_path)

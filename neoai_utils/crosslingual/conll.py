@@ -26,7 +26,6 @@ __all__ = ["OUTSIDE", "Labels", "Utterance", "labels_of", "read", "write"]
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _INTENT = re.compile(r"#\s*intent\s*[:=]\s*(\S+)", re.I)
 _USUAL = 4  # columns of a labelled line
-_MOST = 0.9  # share of a file's lines that decides what a column holds
 _NOTHING = ("", "_", "-", "?")
 
 
@@ -178,7 +177,7 @@ def _layout(path: Path, lines: Sequence[str], labelled: bool) -> _Layout:
     split = [_split(line, tabs) for line in rows]
     width = Counter(map(len, split)).most_common(1)[0][0]
     full = [columns for columns in split if len(columns) == width]
-    numbered = width > 1 and sum(columns[0].isdecimal() for columns in full) >= _MOST * len(full)
+    numbered = width > 1 and sum(columns[0].isdecimal() for columns in full) * 2 > len(full)
     tag = _tag_column(full, width, numbered)
     if labelled and tag is None:
         raise DataError(
