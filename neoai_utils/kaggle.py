@@ -73,7 +73,7 @@ NEEDS = {
     "task4": Needs(online="EfficientNet-Lite0"),
     "task5": Needs(online="the broken BERT"),
     "task6": Needs(gpu=True, online="Stable Diffusion 1.5 and the judge"),
-    "task7": Needs(gpu=True, online="CLIP and DINOv2"),
+    "task7": Needs(gpu=True, online="CLIP, unless it is attached as a model"),
     "task8": Needs(gpu=True, online="the encoder"),
 }
 
