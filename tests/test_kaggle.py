@@ -28,8 +28,8 @@ PYTHON_NAMES = {
     "sklearn": "scikit-learn",
     "open_clip": "open-clip-torch",
 }
-# Of packages that ours bring along: each is required by matplotlib or transformers.
-BROUGHT = {"cycler", "tokenizers"}
+# Of packages that ours bring along: each is required by matplotlib or transformers, or is Kaggle's own.
+BROUGHT = {"cycler", "huggingface-hub", "kaggle-secrets", "tokenizers"}
 
 
 def library(content: bytes) -> list:
