@@ -46,12 +46,12 @@ def hourly_year(rng: np.random.Generator) -> Made:
 
     A sensor is constant, another is 0 most of the time, and the target falls below 0.
     """
-    hour = np.sort(rng.choice(9700, 1500, replace=False))
+    hour = np.sort(rng.choice(9700, 900, replace=False))
     course = np.sin(hour / 1500) + 0.3 * np.sin(hour / 24 * 2 * np.pi)
     table = sensors(course, rng).assign(feat_5=7.0, feat_6=np.where(course > 1.1, course, 0.0), feat_8=np.nan)
-    table = table.assign(day=hour // 24, hour=hour % 24 + 1, minute=0.0).mask(rng.random((1500, 12)) < 0.1)
+    table = table.assign(day=hour // 24, hour=hour % 24 + 1, minute=0.0).mask(rng.random((900, 12)) < 0.1)
     table.loc[7, "feat_1"] = np.inf
-    return Made(table.assign(target=100 * course), rng.random(1500) < 0.3, [], sample=True)
+    return Made(table.assign(target=100 * course), rng.random(900) < 0.3, [], sample=True)
 
 
 def one_day(rng: np.random.Generator) -> Made:
