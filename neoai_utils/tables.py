@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "Kind", "check_rows", "check_same", "read_csv", "read_submission", "require_paths", "write_submission",
+    "LOST_CHARACTERS", "Kind", "check_rows", "check_same", "read_csv", "read_submission", "require_paths",
+    "write_submission",
 ]  # fmt: skip
 
 Kind = Literal["integer", "number", "text", "id"]
@@ -38,7 +39,8 @@ _GAPS = (
 )  # fmt: skip
 _WHOLE = re.compile(r"[+-]?[0-9]+", re.ASCII)
 _LIMIT = 2**63
-_LOST = re.compile("[\0\ud800-\udfff]")
+LOST_CHARACTERS = re.compile("[\0\ud800-\udfff]")
+"""What no CSV file keeps: readers end a text at NUL, and half of a surrogate pair has no UTF-8."""
 
 
 def require_paths(folder: Path, names: Iterable[str]) -> None:
@@ -150,19 +152,37 @@ def _parsed(path: Path, text: str, separator: str, columns: Mapping[str, Kind]) 
     import pandas as pd
 
     words = {name: [""] for name, kind in columns.items() if kind in ("text", "id")}
+    # what newer versions do anyway, and warn of being asked for
+    to_the_last_digit: dict[str, Any] = (
+        {} if int(pd.__version__.split(".")[0]) > 2 else {"float_precision": "round_trip"}
+    )
     gaps = {name: list(_GAPS) for name in _header(text, separator)} | words
     with warnings.catch_warnings():
-        warnings.simplefilter("error", pd.errors.ParserWarning)  # a first row with more fields than the header
+        warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of rows longer than the header, which are looked at
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # of columns that nobody asked for
         try:
-            return pd.read_csv(
+            frame = pd.read_csv(
                 io.StringIO(text), sep=separator, index_col=False, na_values=gaps, keep_default_na=False,
-                dtype={name: str for name, kind in columns.items() if kind != "number"}, float_precision="round_trip",
+                dtype={name: str for name, kind in columns.items() if kind != "number"}, **to_the_last_digit,
             )  # fmt: skip
-        except pd.errors.ParserWarning as error:
-            raise _no_table(path, "its first row has more fields than its header; quote text with commas") from error
         except (pd.errors.EmptyDataError, pd.errors.ParserError, ValueError, OverflowError) as error:
             raise _no_table(path, str(error).strip().rstrip(".")) from error
+    _refuse_longer_rows(path, text, separator)
+    return frame
+
+
+def _refuse_longer_rows(path: Path, text: str, separator: str) -> None:
+    """Raise `DataError` if the rows have more fields than the header: pandas would leave the rest out.
+
+    (It refuses rows that are longer than the first one itself. A separator at the end of every row does no harm.)
+    """
+    rows = (row for row in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if row)
+    try:
+        header, first = next(rows), next(rows, [])
+        if len(first) > len(header) and any(field for row in (first, *rows) for field in row[len(header) :]):
+            raise _no_table(path, "its first row has more fields than its header; quote text with commas")
+    except csv.Error:  # a field too large for this reader: a picture, which holds no comma
+        return
 
 
 def _checked_column(column: pd.Series, kind: Kind, path: Path, *, gaps: bool, comma: bool) -> pd.Series:
@@ -211,7 +231,7 @@ def _exact(column: pd.Series) -> list[int | None]:
 def _spelled(text: str) -> int | None:
     """Return the whole number of `17`, `17.0` or `1e3`; None for others and for what int64 does not hold."""
     number = _decimal(text)
-    if number is None or not abs(number) < _LIMIT or number != number.to_integral_value():
+    if number is None or not -_LIMIT <= number < _LIMIT or number != number.to_integral_value():
         return None
     return int(number)
 
@@ -359,7 +379,7 @@ def write_submission(frame: pd.DataFrame, path: Path) -> None:
     """
     bare = False
     for name, row, text in _texts(frame):
-        if lost := _LOST.search(text):
+        if lost := LOST_CHARACTERS.search(text):
             raise SubmissionError(
                 f"the submission's {name} in row {row + 1} holds the character {lost[0]!r}, which a CSV file does not "
                 f"keep. Take it out: text.replace({lost[0]!r}, '')."
