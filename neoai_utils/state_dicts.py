@@ -8,7 +8,7 @@ attribute's name in a Lightning module), and what trains it puts the weights bes
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from pickle import UnpicklingError  # the error alone; nothing is unpickled # nosec B403
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ from neoai_utils.signatures import is_safetensors, stranger
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["read"]
+__all__ = ["read", "require_whole"]
 
 # wrappers inside a network, which stand in the middle of keys as well
 _INSIDE = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
@@ -56,6 +56,25 @@ def read(path: Path, sign: str) -> dict[str, Tensor]:
         if values.is_floating_point() and not bool(torch.isfinite(values).all()):
             raise DataError(f"{path}: {name} holds NaN or infinity. Copy the file again.")
     return {name: values.float() if values.is_floating_point() else values for name, values in state.items()}
+
+
+def require_whole(report: Mapping[str, Collection[str]], source: Path | str) -> None:
+    """Check what transformers tells of a model that it has loaded: what it did not find is random.
+
+    Args:
+        report: from `from_pretrained(..., output_loading_info=True)`.
+        source: the model's folder or name, for the message.
+
+    Raises:
+        DataError: weights are missing; names the first and what is there in their place.
+    """
+    if missing := sorted(report["missing_keys"]):
+        others = sorted(report["unexpected_keys"])
+        held = f" but holds {first_of(others)}, which no part is called" if others else ""
+        raise DataError(
+            f"{source} lacks the weights {first_of(missing)}{held}. Save the network without what wraps it "
+            "(model.module, model._orig_mod), with save_pretrained."
+        )
 
 
 def _content(path: Path) -> object:

@@ -82,7 +82,7 @@ def _clustering(folder: Path) -> None:
 
 
 def _embeddings(folder: Path) -> None:
-    rows = "id,text,labels\n0,good,positive\n1,bad,negative\n2,so,neutral\n"
+    rows = "text,labels\ngood,positive\nbad,negative\nso,neutral\n"
     (folder / "val_dataset.csv").write_text(rows, encoding="utf-8")
     (folder / "test.csv").write_text("id,text\n5,fine\n6,awful\n7,\n", encoding="utf-8")
 

@@ -95,7 +95,7 @@ def read(data_dir: Path) -> Underfitting:
         raise DataError(f"{table_path}: class {strange.iloc[0]} is not one of 0 to {CLASSES - 1}.{remedy}")
     if table["class"].nunique() == CLASSES:
         raise DataError(f"{table_path} holds all {CLASSES} classes; some must be old ones. Copy it again.")
-    table["file"] = _named(table["path"].tolist(), pictures.listed(folder))
+    table["file"] = np.array(_named(table["path"].tolist(), pictures.listed(folder)), dtype=object)
     _check_files(table, table_path, folder)
     table = table.dropna(subset=["file"])
     return Underfitting(

@@ -26,6 +26,7 @@ __all__ = ["OUTSIDE", "Labels", "Utterance", "labels_of", "read", "write"]
 _LINE_END = re.compile(r"\r\n|\r|\n")
 _INTENT = re.compile(r"#\s*intent\s*[:=]\s*(\S+)", re.I)
 _USUAL = 4  # columns of a labelled line
+_LOOKED_AT = 20_000  # lines, of which a large file has half a million
 _NOTHING = ("", "_", "-", "?")
 
 
@@ -169,7 +170,8 @@ def _split(line: str, tabs: bool) -> list[str]:
 
 
 def _layout(path: Path, lines: Sequence[str], labelled: bool) -> _Layout:
-    """Tell from all lines of a file what its columns hold."""
+    """Tell from the first lines of a file what its columns hold."""
+    lines = lines[:_LOOKED_AT]
     rows = [line for line in lines if line.strip() and not line.startswith(("#", "-DOCSTART-"))]
     if not rows:
         raise DataError(f"{path} holds no utterance. Copy the file again.")

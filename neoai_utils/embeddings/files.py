@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils import errors
+from neoai_utils import errors, state_dicts
 from neoai_utils.errors import DataError, NeoaiError, SubmissionError
 from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 
@@ -109,19 +109,20 @@ def load_model(source: Path | str) -> tuple[Any, Any]:
 
     Raises:
         NeoaiError: the hub or the named model is out of reach.
-        DataError: the folder holds no such model, the embedding table has fewer rows than the vocabulary has tokens
-            (more may be padding), or the model does not tell three classes apart.
+        DataError: the folder holds no such model or not all of its weights, the embedding table has fewer rows than
+            the vocabulary has tokens (more may be padding), or the model does not tell three classes apart.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     try:
         tokenizer = AutoTokenizer.from_pretrained(source)
-        model = AutoModelForSequenceClassification.from_pretrained(source)
+        model, report = AutoModelForSequenceClassification.from_pretrained(source, output_loading_info=True)
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         reason = f"{source} does not load as a classifier with its tokenizer: {str(error).splitlines()[0]}"
         if isinstance(source, Path):
             raise DataError(reason) from error
         raise NeoaiError(f"{reason} Switch the network on, or put the model into the folder `{MODEL}`.") from error
+    state_dicts.require_whole(report, source)
     rows, words = model.get_input_embeddings().weight.shape[0], len(tokenizer)
     if rows < words:
         raise DataError(f"{source}: the vocabulary has {words} tokens but the embedding table {rows} rows.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,7 +93,7 @@ def _of_colours(values: NDArray[np.uint8], lossy: bool, path: Path) -> tuple[Mas
     colours = _distinct(values)
     if len(colours) == 2 and not colours.any(axis=1).all():
         shown = "#" + bytes(colours[1]).hex()
-        return values.any(axis=2), f"black is read as background, the other colour ({shown}) as the animal"
+        return np.asarray(values.any(axis=2)), f"black is read as background, the other colour ({shown}) as the animal"
     raise DataError(f"{path} is a picture of {len(colours)} colours, not a mask. {_REMEDY}")
 
 
@@ -103,7 +104,7 @@ def _distinct(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.stack([single >> 16, single >> 8 & 255, single & 255], axis=1).astype(np.uint8)
 
 
-def _of_numbers(values: NDArray[np.generic], lossy: bool, path: Path) -> tuple[Mask, str]:
+def _of_numbers(values: NDArray[Any], lossy: bool, path: Path) -> tuple[Mask, str]:
     """Read grey values or the numbers of classes."""
     there, counts = np.unique(values, return_counts=True)
     numbers = set(there.tolist())

@@ -181,6 +181,22 @@ def test_model_with_other_classes_is_refused(competition):
         files.load_model(competition / "model")
 
 
+def test_weights_under_the_name_of_a_wrapper_are_refused(competition):
+    """transformers would go on with random weights."""
+    from safetensors.torch import load_file, save_file
+
+    path = competition / "model" / "model.safetensors"
+    state = load_file(path)
+    save_file({f"module.{name}": values for name, values in state.items()}, path, metadata={"format": "pt"})
+    with pytest.raises(
+        DataError, match=r"model lacks the weights .* and \d+ more but holds module\..*without what wraps"
+    ):
+        files.load_model(competition / "model")
+    save_file({n: v for n, v in state.items() if n != "classifier.weight"}, path, metadata={"format": "pt"})
+    with pytest.raises(DataError, match=r"model lacks the weights classifier\.weight\. Save"):
+        files.load_model(competition / "model")
+
+
 def test_folders_without_a_model_are_refused(competition):
     (competition / "model" / "config.json").unlink()
     with pytest.raises(DataError, match=r"no config\.json"):
