@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,6 +52,15 @@ def picture(seed: int, size: tuple[int, int] = (24, 16)) -> Image.Image:
 def mask(side: int) -> np.ndarray:
     """Return a mask, 16 x 24, whose left `side` columns are True."""
     return np.broadcast_to(np.arange(24) < side, (16, 24)).copy()
+
+
+def zipped(**members: str) -> bytes:
+    """Return a zip archive of texts by their names."""
+    with io.BytesIO() as buffer:
+        with zipfile.ZipFile(buffer, "w") as archive:
+            for name, text in members.items():
+                archive.writestr(name, text)
+        return buffer.getvalue()
 
 
 def _tabular(folder: Path) -> None:

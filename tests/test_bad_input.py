@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import base64
 import gzip
-import io
 import json
 import re
 import shutil
 import struct
 import sys
-import zipfile
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -27,7 +25,7 @@ from PIL import Image
 
 from neoai_utils import cli, headless, parameters, workspace
 from neoai_utils.errors import DataError, DataWarning, NeoaiError, ParameterError, SubmissionError
-from tests.eight import SMALL, TASKS, files_of, picture
+from tests.eight import SMALL, TASKS, files_of, picture, zipped
 
 Damage = Callable[[Path], object]
 
@@ -54,14 +52,6 @@ def swapped(name: str, old: str, new: str, count: int = 1) -> Damage:
 
 def rewritten(path: Path, change: Callable[[str], str], encoding: str = "utf-8") -> object:
     return path.write_bytes(change(path.read_text(encoding="utf-8")).encode(encoding))
-
-
-def zipped(**members: str) -> bytes:
-    with io.BytesIO() as buffer:
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for name, text in members.items():
-                archive.writestr(name, text)
-        return buffer.getvalue()
 
 
 def cut(name: str, keep: int) -> Damage:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import io
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -13,17 +11,10 @@ from hypothesis import strategies as st
 
 from neoai_utils.errors import DataError, DataWarning
 from neoai_utils.reading import read_text
+from tests.eight import zipped
 
 ENGLISH = "id,text\n1,“naïve” café – 5 €\n"
 RUSSIAN = "погода завтра\nв Москве, 5 °C\n"
-
-
-def packed(**members: str) -> bytes:
-    with io.BytesIO() as buffer:
-        with zipfile.ZipFile(buffer, "w") as archive:
-            for name, text in members.items():
-                archive.writestr(name, text)
-        return buffer.getvalue()
 
 
 @pytest.fixture
@@ -48,8 +39,8 @@ def test_utf_8_is_read_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: 
         (ENGLISH.encode("utf-16-be"), "test.csv is in UTF-16-BE, not in UTF-8; read so"),
         (ENGLISH.encode("utf-32"), "test.csv is in UTF-32, not in UTF-8; read so"),
         (gzip.compress(ENGLISH.encode()), "test.csv is packed by gzip; unpacked"),
-        (packed(**{"a.csv": ENGLISH}), r"test.csv is a zip archive that holds a.csv; unpacked"),
-        (packed(**{"other": "", "x/test.csv": ENGLISH, "__MACOSX/x": ""}), "that holds x/test.csv; unpacked"),
+        (zipped(**{"a.csv": ENGLISH}), r"test.csv is a zip archive that holds a.csv; unpacked"),
+        (zipped(**{"other": "", "x/test.csv": ENGLISH, "__MACOSX/x": ""}), "that holds x/test.csv; unpacked"),
     ],
 )
 def test_what_leaves_no_doubt_is_read_with_a_warning(path: Path, content: bytes, told: str) -> None:
@@ -73,9 +64,9 @@ def test_cyrillic_in_one_byte_is_told_from_western_letters(path: Path) -> None:
         (RUSSIAN.encode()[:5], "test.csv cannot be read as UTF-8 text"),
         (b"a\x81", "test.csv cannot be read as UTF-8 text: line 1, byte 0x81"),
         (gzip.compress(ENGLISH.encode())[:30], "test.csv is a damaged or locked archive"),
-        (packed(a="")[:40], "test.csv is a damaged or locked archive"),
-        (packed(a="", b=""), "test.csv is a zip archive that holds a, b. Unpack it"),
-        (packed(**{"[Content_Types].xml": "", "xl/workbook.xml": ""}), "test.csv is an Excel workbook. Save it as CSV"),
+        (zipped(a="")[:40], "test.csv is a damaged or locked archive"),
+        (zipped(a="", b=""), "test.csv is a zip archive that holds a, b. Unpack it"),
+        (zipped(**{"[Content_Types].xml": "", "xl/workbook.xml": ""}), "test.csv is an Excel workbook. Save it as CSV"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "pointer of Git LFS.* `git lfs pull`"),
         (b"\n  <!doctype html>\n<html>", "test.csv is a web page .* download the file again"),
         (b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>', "test.csv is a web page"),

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from neoai_utils import tables
 from neoai_utils.errors import DataError, SubmissionError
+from neoai_utils.reading import read_text
 from neoai_utils.tables import check_rows, read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ def read(data_dir: Path) -> Prompts:
     require_paths(data_dir, REQUIRED)
     path = data_dir / REQUIRED[0]
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = json.loads(read_text(path))
+    except json.JSONDecodeError as error:
         raise DataError(f"{path} cannot be read as JSON: {error}. Copy the file again.") from error
     if not isinstance(content, dict) or not content:
         raise DataError(f'{path} must hold an object of prompts, {{"0": "…", "1": "…"}}. Copy it again.')
