@@ -1,6 +1,6 @@
 """Completes a library that was installed without its dependencies, and moves no package that is there.
 
-The first cell of a notebook that was opened from a badge runs `python -m neoai_utils.installation "lightgbm torch"` after
+A notebook that was opened from a badge runs `python -m neoai_utils.installation "lightgbm torch"` after
 `pip install --no-deps`. The hosts' images hold almost everything, in versions that fit each other; a plain
 `pip install` of the library would move some of them.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import importlib.util
 import re
-import subprocess
+import subprocess  # for pip alone # nosec B404
 import sys
 import tempfile
 from collections.abc import Iterable
@@ -72,7 +72,8 @@ def complete(names: Iterable[str]) -> list[str]:
 
 def _pip(*words: str) -> str:
     """Run pip and return what it prints."""
-    return subprocess.run([*_PIP, *words], check=True, capture_output=True, text=True).stdout  # noqa: S603
+    command = [*_PIP, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603 # nosec B603
 
 
 def _normal(name: str) -> str:

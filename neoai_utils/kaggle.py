@@ -191,7 +191,7 @@ def collect(task: str | int) -> Bundle:
 
 
 def packages(task: str | int) -> list[str]:
-    """Return the import names of the packages in `requirements.txt` that a notebook's play reaches, also on a miniature.
+    """Return the import names of those required packages that a notebook's play reaches, also on a miniature.
 
     Modules that only a package's `__init__` imports count with what they import at once, and not with what their
     functions would import.
@@ -273,9 +273,9 @@ def _trees(book: NotebookNode) -> Iterator[ast.AST]:
 
 
 def _imports(tree: ast.AST, deep: bool = True) -> Iterator[str]:
-    """Yield the dotted names that code may import, if `deep` also in functions; what only type checkers see is left out.
+    """Yield the dotted names that code may import, if `deep` also in functions.
 
-    `from a import b` yields both `a` and `a.b`, which may be a module or not.
+    What only type checkers see is left out. `from a import b` yields both `a` and `a.b`, which may be a module or not.
     """
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):

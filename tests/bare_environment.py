@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 LIBRARY = ("neoai", "__editable__")
-# Whatever is built is built with the setuptools that are here, so that no network is needed; pip reads "0" as "without".
+# Without a network, the library is built with the setuptools that are here; pip reads this "0" as "without".
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
