@@ -1,8 +1,9 @@
-"""Where the code runs and how it behaves there: host, device, seeds, time, memory, progress."""
+"""Where the code runs and how it behaves there: host, device, seeds, time, memory, progress, other packages."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import math
 import os
 import platform
@@ -10,6 +11,7 @@ import random
 import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,8 +27,10 @@ __all__ = [
     "PeakMemory",
     "Stopwatch",
     "data_places",
+    "fitting_torchao",
     "host",
     "kaggle_folder",
+    "mounted",
     "own_rows",
     "peak_memory_mb",
     "pick_device",
@@ -39,6 +43,7 @@ __all__ = [
 
 T = TypeVar("T")
 _COLAB = Path("/content")
+_DEEPEST, _MOST = 8, 5000  # of the folders below Kaggle's input that are looked into
 _earlier_peak = 0.0  # MB; of the time before `PeakMemory` made the kernel forget
 
 
@@ -236,6 +241,7 @@ def quiet_libraries() -> None:
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("USE_FLAX", "0")  # else diffusers and transformers warn where flax is installed
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else a warning at every fork
     if "transformers" in sys.modules:
         from transformers.utils import logging
@@ -256,6 +262,41 @@ def _format_warning(
     return _format_other_warning(message, category, filename, lineno, line)
 
 
+@contextmanager
+def fitting_torchao() -> Iterator[None]:
+    """Hide torchao from peft while the block of the `with` statement runs, if it is one that peft refuses.
+
+    peft asks for torchao whenever it makes or merges an adapter, and raises where the installed one is too old for it,
+    also for networks that have nothing to do with torchao. Kaggle's and Colab's images hold such a pair. A torchao
+    that peft accepts stays where it is.
+    """
+    if not _peft_refuses_torchao():
+        yield
+        return
+    missing = object()
+    before = sys.modules.get("torchao", missing)
+    sys.modules["torchao"] = None  # type: ignore[assignment] # for Python, a package that is not installed
+    try:
+        yield
+    finally:
+        if before is missing:
+            del sys.modules["torchao"]
+        else:
+            sys.modules["torchao"] = before  # type: ignore[assignment]
+
+
+def _peft_refuses_torchao() -> bool:
+    if importlib.util.find_spec("torchao") is None:
+        return False
+    try:
+        from peft.import_utils import is_torchao_available
+
+        is_torchao_available()
+    except ImportError:
+        return True
+    return False
+
+
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of Python and of those of `packages` that are installed."""
     found = {"python": platform.python_version()}
@@ -270,6 +311,27 @@ def versions(*packages: str) -> dict[str, str]:
 def kaggle_folder(name: Literal["input", "working"]) -> Path:
     """Return Kaggle's folder of mounts or of outputs; `$KAGGLE_INPUT` and `$KAGGLE_WORKING` override them for tests."""
     return Path(os.environ.get(f"KAGGLE_{name.upper()}", f"/kaggle/{name}"))
+
+
+def mounted(name: str) -> list[Path]:
+    """Return the files of this name, in any case, below Kaggle's folder of mounts, those nearest to it first.
+
+    The search is bounded: eight folders deep, and 5,000 folders in all.
+    """
+    found: list[Path] = []
+    waiting = deque([(kaggle_folder("input"), 0)])
+    looked = 0
+    while waiting and looked < _MOST:
+        folder, depth = waiting.popleft()
+        looked += 1
+        with suppress(OSError), os.scandir(folder) as entries:
+            wanted = [entry for entry in entries if entry.is_dir() or entry.name.lower() == name.lower()]
+            for entry in sorted(wanted, key=lambda entry: entry.name):
+                if not entry.is_dir():
+                    found.append(Path(entry.path))
+                elif depth < _DEEPEST:
+                    waiting.append((Path(entry.path), depth + 1))
+    return found
 
 
 def data_places() -> tuple[Path, ...]:

@@ -12,13 +12,16 @@ import hashlib
 import importlib.util
 import json
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from neoai_utils import competitions, runtime, storage
+from neoai_utils import competitions, discovery, runtime, storage
 from neoai_utils.competitions import Competition
-from neoai_utils.errors import DataError, NeoaiError, ParameterError, SubmissionError
+from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError
 from neoai_utils.scores import Ladder, Row, recovered
 from neoai_utils.tables import require_paths
 
@@ -60,10 +63,8 @@ def _room(competition: Competition, module: str) -> Any:
     if importlib.util.find_spec(name) is None:
         raise NeoaiError(f"{competition.task} ({competition.title}) is not part of this version of neoai.")
     if importlib.util.find_spec(f"{name}.{module}") is None:
-        raise NeoaiError(
-            f"{competition.task}: this copy of neoai has no {name}.{module}; an uploaded notebook builds no miniature. "
-            f"Add the competition {competition.slug} to the notebook's input, or name its folder in data_dir."
-        )
+        where = f" An upload builds no miniature, and {_nowhere(competition)}" if module == "miniature" else ""
+        raise NeoaiError(f"{competition.task}: this copy of neoai has no {name}.{module}.{where}")
     return importlib.import_module(f"{name}.{module}")
 
 
@@ -115,6 +116,25 @@ class Workspace:
         grades = self.grade(frame)
         return None if grades is None else next(iter(grades.values()))
 
+    @contextmanager
+    def optional(self, name: str) -> Iterator[None]:
+        """Leave out what cannot be played here: the block of the `with` statement ends, the notebook goes on.
+
+        A package that is missing or does not fit, weights or data out of reach, a hub that does not answer: one line
+        says what is left out and why. Every other error is raised as it is.
+
+        Args:
+            name: the ladder's row, or what the block does, for that line.
+        """
+        try:
+            yield
+        except Exception as error:
+            reason = _out_of_reach(error)
+            if reason is None:
+                raise
+            told = str(reason).strip().partition("\n")[0]
+            print(f"Left out: {name} ({type(reason).__name__}{': ' * bool(told)}{told})")
+
     def submit(self, frame: pd.DataFrame) -> Row:
         """Write `submission.csv` and `results.json` into `out_dir`, grade where answers exist.
 
@@ -138,9 +158,17 @@ class Workspace:
         return ours
 
     def summary(self) -> pd.DataFrame:
-        """Return baseline, published, ours and ceiling with the share of headroom that each recovers."""
+        """Return baseline, published, ours and ceiling with the share of headroom that each recovers.
+
+        Where no answers are known, there is neither: then the ladder's rows, with what is known of each.
+        """
         import pandas as pd
 
+        if self.answers_dir is None:
+            known = {row.name: (row.role, row.validation, row.seconds) for row in self.ladder}
+            table = pd.DataFrame.from_dict(known, orient="index", columns=["role", "validation", "seconds"])
+            table = table.dropna(axis="columns", how="all").round(3)
+            return table.astype(object).where(table.notna(), "")
         scores = self._role_scores() | {"ceiling": self.ceiling}
         base = scores["baseline"]
         lines = {k: {"score": v, "recovered": recovered(v, base, self.ceiling)} for k, v in scores.items()}
@@ -185,6 +213,19 @@ class Workspace:
         return text + (f"; {share:.0%} of the headroom recovered" if isinstance(share, float) else "")
 
 
+def _out_of_reach(error: BaseException | None) -> BaseException | None:
+    """Return the error that says what this machine lacks; None if it is the code or a setting that is wrong."""
+    if isinstance(error, NeoaiError):  # a plain one: the cache cannot be written
+        return error if isinstance(error, AssetError) or type(error) is NeoaiError else None
+    if isinstance(error, ImportError):
+        return None if (error.name or "").startswith("neoai_utils") else error
+    network = sys.modules.get("httpx")  # the hub's client, whose errors are no OSError
+    if isinstance(error, OSError) or (network is not None and isinstance(error, network.HTTPError)):
+        return error
+    # packages that import their parts late wrap what went wrong there
+    return _out_of_reach(error.__cause__) if isinstance(error, RuntimeError) else None
+
+
 def open_workspace(
     task: str | int,
     data_dir: str | Path = "",
@@ -214,6 +255,12 @@ def open_workspace(
     found = _find_data(competition, data_dir)
     if found is not None:
         return Workspace(competition, "competition", found, out, seed)
+    if runtime.host() != "local":
+        _room(competition, "miniature")
+        print(
+            f"NO COMPETITION FILES FOUND: {_nowhere(competition)} "
+            "This run plays the MINIATURE, and its submission.csv is no entry to the competition."
+        )
     folder = build_miniature(competition.task, miniature_seed)
     facts = json.loads((folder / "answers" / "facts.json").read_text(encoding="utf-8"))
     return Workspace(
@@ -226,21 +273,25 @@ def _default_out(competition: Competition) -> Path:
 
 
 def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
-    """Return the folder of the competition's files, None if they were not asked for and are not mounted."""
-    required = cast(_Files, _room(competition, "files")).REQUIRED
-    if data_dir:
-        folder = Path(data_dir).expanduser()
-        tops = {name.split("/")[0] for name in required if "/" in name}
-        if folder.name in tops and not (folder / folder.name).exists():
-            folder = folder.parent  # pointed at the folder inside the archive
-        require_paths(folder, required)
-        return folder
-    for place in runtime.data_places():
-        folder = place / competition.slug
-        if folder.is_dir():
-            require_paths(folder, required)
-            return folder
-    return None
+    """Return the folder of the competition's files, None if they were not asked for and are not on this host."""
+    required = _required(competition)
+    if not data_dir:
+        return discovery.find(competition.slug, required)
+    folder = Path(data_dir).expanduser()
+    tops = {name.split("/")[0] for name in required if "/" in name}
+    if folder.name in tops and not (folder / folder.name).exists():
+        folder = folder.parent  # pointed at the folder inside the archive
+    found = discovery.inside(folder, required)
+    require_paths(found or folder, required)
+    return found
+
+
+def _required(competition: Competition) -> tuple[str, ...]:
+    return cast(_Files, _room(competition, "files")).REQUIRED
+
+
+def _nowhere(competition: Competition) -> str:
+    return discovery.nowhere(competition.slug, _required(competition))
 
 
 def miniature_folder(task: str, seed: int = 0) -> Path:
