@@ -122,7 +122,7 @@ if importlib.util.find_spec("neoai_utils") is None:  # opened from a badge; what
     library = {json.dumps("git+" + source)}
     needed = {'"' * 3}{names}{'"' * 3}
     try:
-        for words in (["pip", "install", "--no-deps", library], ["neoai_utils.installation", needed]):
+        for words in (["pip", "install", "--no-deps", library], ["neoai_utils.installing", needed]):
             subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
     except subprocess.CalledProcessError:
         raise RuntimeError("no library: turn on Internet, or use the upload instead (`neoai bundle {task}`)") from None
@@ -134,4 +134,4 @@ if importlib.util.find_spec("neoai_utils") is None:  # opened from a badge; what
 def without_getting(source: str) -> str:
     """Return a cell's source without the lines of `getting`."""
     before, line, rest = source.partition(GUARD)
-    return line + rest if "neoai_utils.installation" in before else source
+    return line + rest if 'find_spec("neoai_utils")' in before else source
