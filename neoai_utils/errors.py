@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 __all__ = [
     "AssetError",
     "DataError",
     "DataWarning",
     "NeoaiError",
+    "NotANumberError",
     "ParameterError",
     "SubmissionError",
     "UnknownTaskError",
     "did_you_mean",
+    "first_of",
     "warn",
 ]
 
@@ -51,6 +53,10 @@ class AssetError(NeoaiError, RuntimeError):
     """Weights or data from a package could not be fetched, verified or converted."""
 
 
+class NotANumberError(NeoaiError, ArithmeticError):
+    """A network's answer is NaN: its numbers overflowed, or its weights are damaged."""
+
+
 class DataWarning(UserWarning):
     """A file is not quite in the expected form; the message says what was assumed."""
 
@@ -62,6 +68,11 @@ def warn(message: str) -> None:
         message: the file, the line where there is one, what is unusual, and what was assumed.
     """
     warnings.warn(message, DataWarning, stacklevel=2)
+
+
+def first_of(things: Sequence[object]) -> str:
+    """Return the first of things and how many follow, as in "a.png and 2 more"; there must be one."""
+    return f"{things[0]} and {len(things) - 1} more" if len(things) > 1 else str(things[0])
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:

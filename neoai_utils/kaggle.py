@@ -98,8 +98,7 @@ NEEDS = {
     ),
     "task7": Needs(
         gpu=True,
-        online="CLIP and DINOv2",
-        spare=("onnx",),
+        online="CLIP, unless it is attached as a model",
         when={"open_clip": 'str(backbone).startswith("open_clip:")'},
     ),
     "task8": Needs(gpu=True, online="the encoder", spare=("seqeval",)),

@@ -53,8 +53,8 @@ def check(
 ) -> None:
     """Check the parameters of a notebook; call it as `check(globals())` right after the parameters cell.
 
-    `None` is allowed for every parameter and means "let the notebook choose". A text that reads as the declared type
-    is replaced by what it says: YAML, for one, reads `1e-3` as a text.
+    `None` is allowed for every parameter and means its default, which may be `None` itself: "let the notebook choose".
+    A text that reads as the declared type is replaced by what it says: YAML, for one, reads `1e-3` as a text.
 
     Args:
         namespace: the notebook's globals.
@@ -65,15 +65,15 @@ def check(
         ParameterError: an injected parameter is unknown (the closest known one is suggested), its value did not reach
             the notebook, a value has the wrong type (the right one is named) or lies outside its range.
     """
-    declared = _declared(namespace)
+    declared, defaults = _declared(namespace), _defaults(namespace)
     injected = _injected(namespace)
     for name in injected:
         if name not in declared:
             raise ParameterError(f"unknown parameter {name!r}{did_you_mean(name, declared)}")
     for name, kind in declared.items():
-        namespace[name] = _checked(name, kind, namespace.get(name))
+        namespace[name] = _checked(name, kind, namespace.get(name), defaults)
     for name, value in injected.items():
-        if value is not _UNREADABLE and not _same(_checked(name, declared[name], value), namespace[name]):
+        if value is not _UNREADABLE and not _same(_checked(name, declared[name], value, defaults), namespace[name]):
             raise ParameterError(
                 f"{name} was given as {value!r} but is {namespace[name]!r}: a later cell has overwritten it. Most "
                 "often the parameters cell has lost its tag, so that papermill puts the given values above it. Give "
@@ -94,13 +94,7 @@ def declarations(source: str) -> dict[str, str]:
 
     papermill's own reader is not used, because it skips a line whose help holds an equals sign.
     """
-    try:
-        lines = ast.parse(source).body
-    except SyntaxError:  # a magic command
-        return {}
-    if not all(isinstance(line, ast.AnnAssign) for line in lines):
-        return {}
-    return {ast.unparse(line.target): _type_name(line.annotation) for line in lines if isinstance(line, ast.AnnAssign)}
+    return {ast.unparse(line.target): _type_name(line.annotation) for line in _declaring_lines(source)}
 
 
 def parse(name: str, kind: str, text: str) -> int | float | str | bool | None:
@@ -124,6 +118,16 @@ def parse(name: str, kind: str, text: str) -> int | float | str | bool | None:
         raise ParameterError(f"{name} must be {_WORDS[kind]} ({kind}), got {text!r} (str)") from None
 
 
+def _declaring_lines(source: str) -> list[ast.AnnAssign]:
+    """Return the statements of a cell that only declares; [] for any other cell."""
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError:  # a magic command
+        return []
+    declaring = [line for line in lines if isinstance(line, ast.AnnAssign)]
+    return declaring if len(declaring) == len(lines) else []
+
+
 def _type_name(annotation: ast.expr) -> str:
     """Return the name of a type, also of one that is written as text."""
     return str(annotation.value) if isinstance(annotation, ast.Constant) else ast.unparse(annotation)
@@ -131,7 +135,7 @@ def _type_name(annotation: ast.expr) -> str:
 
 def _declared(namespace: Mapping[str, Any]) -> dict[str, str]:
     """Return parameter -> type name, from the source of the parameters cell or from what Python keeps of it."""
-    kinds = next(filter(None, map(declarations, reversed(_history(namespace)))), {}) or {
+    kinds = declarations(_parameters_cell(namespace)) or {
         name: kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
         for name, kind in _annotations(namespace).items()
     }
@@ -142,6 +146,18 @@ def _declared(namespace: Mapping[str, Any]) -> dict[str, str]:
             f"with a type out of {', '.join(_TYPES)}; at fault: {', '.join(sorted(unknown)) or 'no declaration'}."
         )
     return kinds
+
+
+def _defaults(namespace: Mapping[str, Any]) -> dict[str, object]:
+    """Return parameter -> declared value, as far as the source of the parameters cell is known."""
+    lines = _declaring_lines(_parameters_cell(namespace))
+    values = {ast.unparse(line.target): _literal(line.value) for line in lines if line.value}
+    return {name: value for name, value in values.items() if value is not _UNREADABLE}
+
+
+def _parameters_cell(namespace: Mapping[str, Any]) -> str:
+    """Return the source of the newest cell that only declares; "" where there is none."""
+    return next(filter(declarations, reversed(_history(namespace))), "")
 
 
 def _history(namespace: Mapping[str, Any]) -> list[str]:
@@ -159,7 +175,7 @@ def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
     return values
 
 
-_UNREADABLE = object()  # stands for an injected value that is no literal, such as float('nan')
+_UNREADABLE = object()  # stands for a value that is no literal, such as float('nan')
 
 
 def _injected(namespace: Mapping[str, Any]) -> dict[str, object]:
@@ -191,10 +207,11 @@ def _same(given: object, actual: object) -> bool:
     return type(given) is type(actual) and given == actual
 
 
-def _checked(name: str, kind: str, value: object) -> object:
-    """Return the value, or what a text says, as the declared type."""
-    right = isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
-    if value is None or (right and value != "None"):
+def _checked(name: str, kind: str, value: object, defaults: Mapping[str, object]) -> object:
+    """Return the value, or what a text says, as the declared type; the default for None."""
+    if value is None or value == "None":
+        return defaults.get(name)
+    if isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)):
         return value
     if isinstance(value, str):
         return parse(name, kind, value)

@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from neoai_utils import competitions, discovery, runtime, storage
+from neoai_utils import competitions, discovery, runtime, storage, tables
 from neoai_utils.competitions import Competition
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError
 from neoai_utils.scores import Ladder, Row, recovered
@@ -38,7 +38,7 @@ class _Files(Protocol):
 
     REQUIRED: tuple[str, ...]
 
-    def check_submission(self, frame: pd.DataFrame, data_dir: Path) -> None: ...
+    def check_submission(self, frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame: ...
 
     def parse_submission(self, path: Path) -> pd.DataFrame: ...
 
@@ -108,8 +108,7 @@ class Workspace:
         Raises:
             SubmissionError: the submission does not have the competition's form.
         """
-        self._files.check_submission(frame, self.data_dir)
-        return None if self.answers_dir is None else self._files.grade(frame, self.answers_dir)
+        return self._grades(self._files.check_submission(frame, self.data_dir))
 
     def score(self, frame: pd.DataFrame) -> float | None:
         """Return the competition's metric of a submission; None where no answers are known."""
@@ -138,16 +137,20 @@ class Workspace:
     def submit(self, frame: pd.DataFrame) -> Row:
         """Write `submission.csv` and `results.json` into `out_dir`, grade where answers exist.
 
-        The submission's score goes into the ladder's row with the role "ours" (which is added if missing).
+        The file is read back and compared before it takes its name. The submission's score goes into the ladder's row
+        with the role "ours" (which is added if missing).
 
         Raises:
-            SubmissionError: the submission does not have the competition's form; nothing is written.
+            SubmissionError: the submission does not have the competition's form, or its file would not read back as
+                what was checked; nothing is written.
             NeoaiError: the output folder cannot be written; no half file is left.
         """
-        grades = self.grade(frame) or {}
+        frame = self._files.check_submission(frame, self.data_dir)
+        grades = self._grades(frame) or {}
         path, told = self.out_dir / "submission.csv", self.out_dir / "results.json"
         with storage.atomic_path(path) as temporary:
-            frame.to_csv(temporary, index=False, lineterminator="\n")
+            tables.write_submission(frame, temporary)
+            tables.check_same(frame, self._files.parse_submission(temporary))
             # a kill between the two files must not leave old results beside a new submission
             told.unlink(missing_ok=True)
         ours = self._record_ours(grades)
@@ -173,6 +176,10 @@ class Workspace:
         base = scores["baseline"]
         lines = {k: {"score": v, "recovered": recovered(v, base, self.ceiling)} for k, v in scores.items()}
         return pd.DataFrame.from_dict(lines, orient="index").astype(float).round(3)
+
+    def _grades(self, frame: pd.DataFrame) -> dict[str, float] | None:
+        """Return the metrics of a checked submission; None where no answers are known."""
+        return None if self.answers_dir is None else self._files.grade(frame, self.answers_dir)
 
     def _record_ours(self, grades: dict[str, float]) -> Row:
         row = self.ladder.by_role("ours") or Row("ours", role="ours")
@@ -376,7 +383,7 @@ def grade_file(task: str, submission: Path, miniature: Path) -> dict[str, float]
     files = cast(_Files, _room(competitions.find(task), "files"))
     frame = files.parse_submission(submission)
     try:
-        files.check_submission(frame, miniature / "data")
+        frame = files.check_submission(frame, miniature / "data")
     except SubmissionError as error:
         raise SubmissionError(f"{submission}: {error}") from error
     return files.grade(frame, miniature / "answers")

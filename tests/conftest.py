@@ -25,6 +25,7 @@ from neoai_utils import tables, workspace
 settings.register_profile("no test gates on time", deadline=None)
 settings.load_profile("no test gates on time")
 
+SUBMISSION: dict[str, tables.Kind] = {"id": "integer", "target": "number"}
 # Makes an installed neoai_utils invisible; what an uploaded notebook writes must do.
 HIDE = """
 import importlib.util, os, pathlib, sys
@@ -54,7 +55,7 @@ class FakeTask:
         self.files = SimpleNamespace(
             REQUIRED=("test.csv",),
             check_submission=self.check_submission,
-            parse_submission=lambda path: tables.read_csv(path, {"id": "integer", "target": "number"}),
+            parse_submission=lambda path: tables.read_submission(path, SUBMISSION),
             grade=self.grade,
         )
         self.miniature = SimpleNamespace(Recipe=FakeRecipe, build=self.build)
@@ -66,9 +67,9 @@ class FakeTask:
         (answers_dir / "answers.json").write_text(json.dumps([i * (recipe.seed + 1.0) for i in range(10)]))
         return {"ceiling": 1.0}
 
-    def check_submission(self, frame: pd.DataFrame, data_dir: Path) -> None:
+    def check_submission(self, frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
         ids = tables.read_csv(data_dir / "test.csv", {"id": "integer"})["id"]
-        tables.check_rows(frame, ("id", "target"), ids)
+        return tables.check_rows(frame, SUBMISSION, ids)
 
     def grade(self, frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
         answers = json.loads((answers_dir / "answers.json").read_text())

@@ -80,7 +80,8 @@ def test_only_the_newest_injected_cell_counts() -> None:
     [
         ('threshold = "1e-3"', "threshold", 1e-3), ('seed = "1e3"', "seed", 1000), ("seed = 500.0", "seed", 500),
         ('flip = "false"', "flip", False), ('threshold = "None"', "threshold", None), ("threshold = 1", "threshold", 1),
-        ('data_dir = "None"', "data_dir", None), ("seed = 9007199254740993", "seed", 2**53 + 1),
+        ('data_dir = "None"', "data_dir", ""), ("seed = None", "seed", 42), ("flip = None", "flip", True),
+        ("seed = 9007199254740993", "seed", 2**53 + 1),
     ],
 )  # fmt: skip
 def test_what_reads_as_the_declared_type_is_taken_as_such(injected: str, name: str, value: object) -> None:

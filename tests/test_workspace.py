@@ -168,6 +168,24 @@ def test_a_wrong_submission_writes_nothing(fake_task, tmp_path: Path) -> None:
     assert list((tmp_path / "out").iterdir()) == []
 
 
+def test_what_is_written_is_what_was_checked(fake_task, tmp_path: Path) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path / "out")
+    opened.submit(right().astype(float).iloc[::-1])
+    text = (tmp_path / "out/submission.csv").read_text()
+    assert text.startswith("id,target\n9,9.0\n8,8.0\n")
+
+
+def test_a_file_that_is_not_read_back_as_written_leaves_nothing(fake_task, tmp_path: Path) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path / "out")
+    opened.submit(right())
+    before = (tmp_path / "out/submission.csv").read_bytes()
+    fake_task.files.parse_submission = lambda path: right(2.0)
+    with pytest.raises(SubmissionError, match="does not keep the target of row 2"):
+        opened.submit(right())
+    assert (tmp_path / "out/submission.csv").read_bytes() == before
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["results.json", "submission.csv"]
+
+
 def test_an_output_folder_that_cannot_be_made_is_named(fake_task, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(NeoaiError, match="cannot create the folder"):

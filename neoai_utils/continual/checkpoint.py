@@ -1,8 +1,8 @@
 """The competition's `model.pt`: a state dict of a TinyViT, checked before it is believed (Wu et al. 2022, 2207.10666).
 
-The published network wraps timm's `tiny_vit_5m_224` in a class that calls it `model`, so keys may begin with `model.`.
-The sizes of the network are read from the tensors' shapes. Thus one loader serves the competition's file and the
-miniature's smaller one.
+The published network wraps timm's `tiny_vit_5m_224` in a class that calls it `model`, so keys may begin with `model.`;
+other wrappers' names are taken off as well. The sizes of the network are read from the tensors' shapes. Thus one loader
+serves the competition's file and the miniature's smaller one.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from __future__ import annotations
 import io
 import re
 from pathlib import Path
-from pickle import UnpicklingError  # the error alone; nothing is unpickled # nosec B403
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
-from neoai_utils.errors import DataError
+from neoai_utils import state_dicts
+from neoai_utils.errors import DataError, first_of, warn
 from neoai_utils.storage import atomic_path
 
 if TYPE_CHECKING:
@@ -25,34 +25,16 @@ if TYPE_CHECKING:
 __all__ = ["architecture_of", "clone", "load", "read_state", "save", "tiny_vit_5m"]
 
 _PREFIX = "model."
+_SIGN = "patch_embed.conv2.conv.weight"
 
 
 def read_state(path: Path) -> dict[str, Tensor]:
-    """Read a state dict without executing anything; a common `model.` prefix is taken off.
+    """Read a TinyViT's state dict without executing anything; see `state_dicts.read` for what is taken off.
 
     Raises:
-        DataError: the file is missing or damaged, holds objects other than tensors (pickled code is refused), is
-            no dict of named tensors, or holds NaN or infinity.
+        DataError: the file is missing or damaged, holds pickled objects or no tensors, or holds NaN or infinity.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist.") from None
-    except (UnpicklingError, RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
-        raise DataError(
-            f"{path} cannot be read as a state dict of plain tensors: {str(error).splitlines()[0]} "
-            "Files with pickled objects are refused, because reading them runs their code; save model.state_dict()."
-        ) from error
-    if not isinstance(content, dict) or not content:
-        raise DataError(f"{path} holds a {type(content).__name__} in place of a state dict.")
-    for name, values in content.items():
-        if not isinstance(name, str) or not isinstance(values, Tensor):
-            raise DataError(f"{path}: entry {name!r} is a {type(values).__name__} in place of a tensor.")
-        if values.is_floating_point() and not bool(values.isfinite().all()):
-            raise DataError(f"{path}: {name} holds NaN or infinity. Copy the file again.")
-    if all(name.startswith(_PREFIX) for name in content):
-        content = {name.removeprefix(_PREFIX): values for name, values in content.items()}
-    return {name: values.float() if values.is_floating_point() else values for name, values in content.items()}
+    return state_dicts.read(path, _SIGN)
 
 
 def architecture_of(state: dict[str, Tensor]) -> dict[str, Any]:
@@ -62,7 +44,7 @@ def architecture_of(state: dict[str, Tensor]) -> dict[str, Any]:
         DataError: a tensor that every TinyViT has is missing, named in the message.
     """
     try:
-        widths = [state["patch_embed.conv2.conv.weight"].shape[0]]
+        widths = [state[_SIGN].shape[0]]
         depths, heads, windows = [_blocks(state, 0)], [1], [7]
         for stage in (1, 2, 3):
             widths.append(state[f"stages.{stage}.downsample.conv3.conv.weight"].shape[0])
@@ -72,7 +54,10 @@ def architecture_of(state: dict[str, Tensor]) -> dict[str, Any]:
             windows.append(round(biases.shape[1] ** 0.5))
         classes = state["head.fc.weight"].shape[0]
     except KeyError as error:
-        raise DataError(f"the state dict is no TinyViT: it has no {error}. The competition's model.pt has.") from error
+        there = ", ".join(list(state)[:3])
+        raise DataError(
+            f"the state dict is no TinyViT: it has no {error}, but {there} … The competition's model.pt has."
+        ) from error
     return {
         "num_classes": classes, "embed_dims": tuple(widths), "depths": tuple(depths), "num_heads": tuple(heads),
         "window_sizes": tuple(windows), "drop_path_rate": 0.0,
@@ -85,7 +70,7 @@ def _blocks(state: dict[str, Tensor], stage: int) -> int:
 
 
 def load(path: Path, classes: int) -> TinyVit:
-    """Return the network of a state-dict file, in evaluation mode.
+    """Return the network of a state-dict file, in evaluation mode; warn of keys that it does not have.
 
     Args:
         path: the file.
@@ -99,21 +84,25 @@ def load(path: Path, classes: int) -> TinyVit:
         arguments = architecture_of(state)
         if arguments["num_classes"] != classes:
             raise DataError(f"its head has {arguments['num_classes']} outputs in place of {classes}.")
-        return _build(arguments, state)
+        model = _untrained(arguments)
+        missing, strangers = model.load_state_dict(state, strict=False)
     except DataError as error:
         raise DataError(f"{path}: {error}") from error
     except (RuntimeError, ValueError, ZeroDivisionError, AssertionError) as error:
         text = " ".join(str(error).split())[:300]
         raise DataError(f"{path}: the tensors do not fit together as a TinyViT: {text}") from error
+    if missing:
+        raise DataError(f"{path} lacks {first_of(missing)}, which this TinyViT needs. Save the whole state_dict().")
+    if strangers:
+        warn(f"{path}: no part of a TinyViT is called {first_of(strangers)}; left out.")
+    return model.eval()
 
 
-def _build(arguments: dict[str, Any], state: dict[str, Tensor]) -> TinyVit:
+def _untrained(arguments: dict[str, Any]) -> TinyVit:
     from timm.models.tiny_vit import TinyVit
 
     with torch.random.fork_rng(devices=[]):  # the random start is overwritten and must not shift later random numbers
-        model = TinyVit(**arguments)
-    model.load_state_dict(state)
-    return model.eval()
+        return TinyVit(**arguments)
 
 
 def clone(model: TinyVit, state: dict[str, Tensor] | None = None) -> TinyVit:
@@ -124,7 +113,9 @@ def clone(model: TinyVit, state: dict[str, Tensor] | None = None) -> TinyVit:
     own = model.state_dict()
     device = next(model.parameters()).device
     weights = {name: values.detach().cpu().clone() for name, values in (state or own).items()}
-    return _build(architecture_of(own), weights).to(device)
+    copy = _untrained(architecture_of(own))
+    copy.load_state_dict(weights)
+    return copy.eval().to(device)
 
 
 def save(state: dict[str, Tensor], path: Path, *, prefix: bool = True) -> None:

@@ -1,22 +1,25 @@
 """The competition's files: pictures, the table of trained classes, the network, the submission, the metric.
 
 Layout: `train.csv` (`path`: a file of `train_images/`, `class`: a number), `train_images/`, `test_images/` and
-`model.pt` (see `checkpoint`). A submission has the columns `id` (name of a test picture) and `class`.
+`model.pt` (see `checkpoint`). A submission has the columns `id` (name of a test picture) and `class`. Pictures of all
+usual formats are read, see `neoai_utils.pictures`.
 """
 
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils.errors import DataError, ParameterError, SubmissionError
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils import pictures
+from neoai_utils.errors import DataError, ParameterError, SubmissionError, first_of, warn
+from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +34,7 @@ CLASSES = 102
 """Outputs of the competition's network."""
 
 Border = Literal["black", "edge", "mirror"]
-_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".bmp")
+_SUBMISSION: dict[str, Kind] = {"id": "text", "class": "integer"}
 _SIDE = 224
 _LEAST_SIDE = 32  # a TinyViT halves the picture five times
 
@@ -77,31 +80,80 @@ def read(data_dir: Path) -> Underfitting:
     """Read and check the tables and the listings (`pixels` decodes the pictures, `checkpoint.load` the network).
 
     Raises:
-        DataError: a file or folder is missing (what is there is named), a picture of the table is missing or appears
-            twice, a class is not one of the 102, every class is trained, or a folder holds no picture.
+        DataError: a file or folder is missing (what is there is named), a picture of the table appears twice, all
+            pictures of a class are missing, a class is not one of the 102, every class is trained, or a folder holds
+            no picture.
     """
     data_dir = Path(data_dir)
     require_paths(data_dir, REQUIRED)
-    table = read_csv(data_dir / REQUIRED[0], {"path": "text", "class": "integer"}, id_column="path")
+    table_path, folder = data_dir / REQUIRED[0], data_dir / REQUIRED[1]
+    table = read_csv(table_path, {"path": "text", "class": "integer"}, id_column="path")
     strange = table.loc[~table["class"].between(0, CLASSES - 1), "class"]
     if len(strange):
-        raise DataError(f"{data_dir / REQUIRED[0]}: class {strange.iloc[0]} is not one of 0 to {CLASSES - 1}.")
+        shifted = strange.eq(CLASSES).all() and table["class"].min() > 0
+        remedy = " Subtract 1 from all: they seem to begin at 1." if shifted else ""
+        raise DataError(f"{table_path}: class {strange.iloc[0]} is not one of 0 to {CLASSES - 1}.{remedy}")
     if table["class"].nunique() == CLASSES:
-        raise DataError(f"{data_dir / REQUIRED[0]} holds all {CLASSES} classes; some must be old ones. Copy it again.")
-    folder = data_dir / REQUIRED[1]
-    for name in table["path"]:
-        if Path(name).name != name or not (folder / name).is_file():
-            raise DataError(
-                f"{data_dir / REQUIRED[0]} names the picture {name!r}, which {folder} does not hold. "
-                "Copy the pictures again, or take the row out."
-            )
+        raise DataError(f"{table_path} holds all {CLASSES} classes; some must be old ones. Copy it again.")
+    table["file"] = _named(table["path"].tolist(), pictures.listed(folder))
+    _check_files(table, table_path, folder)
+    table = table.dropna(subset=["file"])
     return Underfitting(
-        train_paths=tuple(folder / name for name in table["path"]),
+        train_paths=tuple(table["file"]),
         train_classes=table["class"].to_numpy(dtype=np.int64),
-        test_paths=_pictures_in(data_dir / REQUIRED[2]),
+        test_paths=pictures.listed(data_dir / REQUIRED[2]),
         model_path=data_dir / REQUIRED[3],
         side=_side(data_dir / "settings.json"),
     )
+
+
+def _named(names: Sequence[str], paths: Sequence[Path]) -> list[Path | None]:
+    """Return the picture that each name of the table means, None for no picture.
+
+    Folders before a name do not count (`train_images/a.png`, also with backslashes), nor does the case; a name may
+    lack its end. A name that fits several pictures means none.
+    """
+    exact = {path.name: path for path in paths}
+    plain: dict[str, set[Path]] = {}
+    for path in paths:
+        for name in (path.name, path.stem):
+            plain.setdefault(_plain(name), set()).add(path)
+
+    def meant(name: str) -> Path | None:
+        last = PureWindowsPath(name.strip()).name  # knows both kinds of slashes
+        alike = plain.get(_plain(last), set())
+        return exact.get(last) or (next(iter(alike)) if len(alike) == 1 else None)
+
+    return [meant(name) for name in names]
+
+
+def _plain(name: str) -> str:
+    """Return a name without differences of case and of Unicode's two spellings of accents (a Mac's names have one)."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _check_files(table: pd.DataFrame, path: Path, folder: Path) -> None:
+    """Check the columns path, class and file: stop where a class would lose all its pictures, warn of the rest.
+
+    Raises:
+        DataError: a class has no picture, or two rows mean one picture.
+    """
+    there = table["file"].notna()
+    lost = ~table["class"].isin(table.loc[there, "class"])
+    if lost.any():
+        row = table[lost].iloc[0]
+        raise DataError(
+            f"{path} names the picture {row['path']!r}, which {folder} does not hold, and no other picture of class "
+            f"{row['class']} is there. Copy the pictures again, or take the row out."
+        )
+    twice = there & table["file"].duplicated()
+    if twice.any():
+        file = table.loc[twice, "file"].iloc[0]
+        raise DataError(f"{path}: {file.name} is named in two rows. Keep one of them.")
+    if not there.all():
+        warn(f"{path} names {first_of(table.loc[~there, 'path'].tolist())}, which {folder} lacks; left out.")
+    if unused := sorted(picture.name for picture in set(pictures.listed(folder)) - set(table["file"])):
+        warn(f"{folder}: {first_of(unused)} in no row of {path.name}; left out.")
 
 
 def pixels(paths: Sequence[Path], side: int, border: Border = "black") -> Picture:
@@ -112,7 +164,7 @@ def pixels(paths: Sequence[Path], side: int, border: Border = "black") -> Pictur
     """
     stack = np.empty((len(paths), 3, side, side), dtype=np.uint8)
     for row, path in enumerate(paths):
-        stack[row] = to_square(_decode(path), side, border).transpose(2, 0, 1)
+        stack[row] = to_square(pictures.read(path), side, border).transpose(2, 0, 1)
     return stack
 
 
@@ -149,23 +201,27 @@ def submission(test_ids: Sequence[str], classes: NDArray[np.integer]) -> pd.Data
     return pd.DataFrame({"id": list(test_ids), "class": np.asarray(classes, dtype=np.int64)})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, that every test picture appears once, and that every class is one of the 102.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column, picture or class at fault.
     """
-    check_rows(frame, ("id", "class"), [path.name for path in _pictures_in(Path(data_dir) / REQUIRED[2])])
+    frame = check_rows(frame, _SUBMISSION, [path.name for path in pictures.listed(Path(data_dir) / REQUIRED[2])])
     wrong = ~frame["class"].isin(range(CLASSES))
     if wrong.any():
         row = frame[wrong].iloc[0]
         raise SubmissionError(f"{row['id']}: class {row['class']} is not a whole number from 0 to {CLASSES - 1}.")
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     """Return the accuracy over all test pictures; also over those of old and of weak classes, and their mean."""
     truth = read_csv(Path(answers_dir) / "answers.csv", {"id": "text", "class": "integer", "weak": "integer"})
-    check_rows(frame, ("id", "class"), truth["id"])
+    check_rows(frame, _SUBMISSION, truth["id"])
     given = truth[["id"]].merge(frame, on="id", validate="one_to_one")["class"]
     return accuracies(given.to_numpy(), truth["class"].to_numpy(), truth["weak"].to_numpy() == 1)
 
@@ -183,29 +239,7 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, or lacks a column.
     """
-    return read_csv(Path(path), {"id": "text", "class": "integer"}, id_column="id")
-
-
-def _pictures_in(folder: Path) -> tuple[Path, ...]:
-    """Return the folder's pictures, sorted by name; other files are ignored."""
-    if not folder.is_dir():
-        raise DataError(f"the folder {folder} does not exist. Copy the competition's files again.")
-    entries = sorted(folder.iterdir(), key=lambda path: path.name)
-    paths = tuple(p for p in entries if p.suffix.lower() in _SUFFIXES and not p.name.startswith("."))
-    if not paths:
-        found = ", ".join(path.name for path in entries[:8]) or "nothing"
-        raise DataError(f"{folder} holds no picture; found: {found}. Copy the pictures there.")
-    return paths
-
-
-def _decode(path: Path) -> Picture:
-    from PIL import Image
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise DataError(f"{path} does not decode as a picture: {error}. Copy the file again.") from error
+    return read_submission(Path(path), _SUBMISSION, id_column="id")
 
 
 def _side(path: Path) -> int:

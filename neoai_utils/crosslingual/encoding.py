@@ -80,7 +80,7 @@ class Collator:
             raise ParameterError("a batch needs at least one utterance.")
         found = self.tokenizer(
             [list(utterance.words) for utterance in utterances], is_split_into_words=True, padding=True,
-            truncation=True, max_length=self.longest, return_tensors="pt",
+            truncation=True, max_length=min(self.longest, self.tokenizer.model_max_length), return_tensors="pt",
         )  # fmt: skip
         pieces, mask = found["input_ids"], found["attention_mask"]
         places = tuple(

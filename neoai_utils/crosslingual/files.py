@@ -1,42 +1,39 @@
 """The competition's files: labelled English, Russian to answer, sentence pairs, the submission and its metric.
 
 Layout: `train.conll` (English), `validation.conll` and `test.conll` (Russian), all in the form that `conll` reads;
-`ru_en_pairs.jsonl`, a Russian sentence and its English translation in each line; `unlabeled_texts.txt`, a text in each
-line. A submission has the columns `id` (1 to n), `intent`, and `slots`, one tag a word, joined by spaces.
-
-The names of the fields in the pairs' file are not public, so the two texts are told apart by their script.
+`ru_en_pairs.jsonl`, a Russian sentence and its English translation in each line (see `pairs`); `unlabeled_texts.txt`, a
+text in each line; these two may be missing. A submission has the columns `id` (1 to n), `intent`, and `slots`, one tag
+a word, joined by spaces.
 """
 
 from __future__ import annotations
 
 import importlib.util
-import json
-import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from neoai_utils import errors
 from neoai_utils.crosslingual import conll
 from neoai_utils.crosslingual.conll import Labels, Utterance
+from neoai_utils.crosslingual.cutting import Cutter
+from neoai_utils.crosslingual.pairs import Pair, read_pairs
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils.reading import read_text
+from neoai_utils.tables import Kind, check_rows, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = [
-    "REQUIRED", "Intents", "check_submission", "grade", "metrics", "parse_submission", "read", "read_pairs",
-    "submission",
+    "PAIRS", "REQUIRED", "TEXTS", "Intents", "check_submission", "grade", "metrics", "parse_submission", "read",
+    "read_pairs", "submission",
 ]  # fmt: skip
 
-REQUIRED: tuple[str, ...] = (
-    "train.conll", "validation.conll", "test.conll", "ru_en_pairs.jsonl", "unlabeled_texts.txt",
-)  # fmt: skip
-_COLUMNS = ("id", "intent", "slots")
-_CYRILLIC, _LATIN = re.compile(r"[Ѐ-ӿ]"), re.compile(r"[A-Za-z]")
-
-Pair = tuple[str, str]
+REQUIRED: tuple[str, ...] = ("train.conll", "validation.conll", "test.conll")
+PAIRS, TEXTS = "ru_en_pairs.jsonl", "unlabeled_texts.txt"
+_SUBMISSION: dict[str, Kind] = {"id": "integer", "intent": "text", "slots": "text"}
 
 
 @dataclass(frozen=True)
@@ -47,8 +44,8 @@ class Intents:
         train: labelled English utterances.
         validation: labelled Russian utterances, to measure on and never to train on.
         test: Russian utterances; intents and slots are hidden.
-        pairs: (Russian, English) sentences that mean the same.
-        texts: unlabelled texts.
+        pairs: (Russian, English) sentences that mean the same, with blanks between words.
+        texts: unlabelled texts, with blanks between words.
     """
 
     train: tuple[Utterance, ...]
@@ -64,55 +61,26 @@ class Intents:
 
 
 def read(data_dir: Path) -> Intents:
-    """Read and check everything the competition gives.
+    """Read everything the competition gives; what is unusual is told by warnings.
 
     Raises:
-        DataError: a file is missing (what is there is named), empty or malformed, with the line's number.
+        DataError: a labelled file or the test is missing (what is there is named), empty or not to be understood, with
+            the line's number; or a file is no text.
     """
     data_dir = Path(data_dir)
     require_paths(data_dir, REQUIRED)
-    train, validation, test, pairs, texts = (data_dir / name for name in REQUIRED)
-    return Intents(
-        train=conll.read(train, labelled=True),
-        validation=conll.read(validation, labelled=True),
-        test=tuple(Utterance(utterance.words) for utterance in conll.read(test, labelled=False)),
-        pairs=read_pairs(pairs),
-        texts=_texts(texts),
+    train, validation, test = (data_dir / name for name in REQUIRED)
+    given = Intents(
+        conll.read(train, labelled=True),
+        conll.read(validation, labelled=True),
+        conll.read(test, labelled=False),
+        (),
+        (),
     )
-
-
-def read_pairs(path: Path) -> tuple[Pair, ...]:
-    """Return the (Russian, English) pairs of a file of JSON lines.
-
-    A line may be an object, an object within an object (`{"translation": {…}}`) or a list; of its texts, the most
-    Cyrillic one and the longest of the more Latin ones are taken.
-
-    Raises:
-        DataError: the file is missing, no UTF-8 text or empty; or, with the line's number, a line is no JSON or does
-            not hold a text of each script (what it holds is named).
-    """
-    pairs = []
-    for number, line in enumerate(_lines(path), start=1):
-        if not line.strip():
-            continue
-        try:
-            content = json.loads(line)
-        except ValueError as error:
-            raise DataError(f"{path}, line {number}: no JSON: {error}. Copy the file again.") from error
-        texts = _strings(content)
-        russian = max(texts, key=_cyrillic, default="")
-        latin = [text for text in texts if _LATIN.search(text) and _cyrillic(text) < _cyrillic(russian)]
-        english = max(latin, key=len, default="")  # an identifier in Latin letters is shorter than a sentence
-        if not english:
-            fields = ", ".join(content) if isinstance(content, dict) else type(content).__name__
-            raise DataError(
-                f"{path}, line {number}: expected a Russian and an English text, found the fields {fields or 'none'}. "
-                "Copy the file again."
-            )
-        pairs.append((russian, english))
-    if not pairs:
-        raise DataError(f"{path} holds no pair. Copy the file again.")
-    return tuple(pairs)
+    if not given.labels.intents:
+        raise DataError(f"{train} holds no intents. Its lines should be: word number, word, intent, slot tag.")
+    _told(given.validation, given.labels, validation)
+    return _cut(_texts(data_dir / TEXTS), read_pairs(data_dir / PAIRS), given)
 
 
 def submission(intents: Sequence[str], slots: Sequence[Sequence[str]]) -> pd.DataFrame:
@@ -123,30 +91,33 @@ def submission(intents: Sequence[str], slots: Sequence[Sequence[str]]) -> pd.Dat
     return pd.DataFrame({"id": range(1, len(tags) + 1), "intent": list(intents), "slots": tags})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, that every utterance has a row, and that every word has a tag.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column or utterance at fault.
     """
     utterances = conll.read(Path(data_dir) / REQUIRED[2], labelled=False)
-    check_rows(frame, _COLUMNS, range(1, len(utterances) + 1))
-    for number, intent, slots in zip(*(frame[name] for name in _COLUMNS), strict=True):
+    frame = check_rows(frame, _SUBMISSION, range(1, len(utterances) + 1))
+    for number, intent, slots in zip(*(frame[name] for name in _SUBMISSION), strict=True):
         words = utterances[number - 1].words
-        if not isinstance(intent, str) or not intent.strip():
+        if not intent.strip():
             raise SubmissionError(f"id {number}: the intent must be a word, not {intent!r}.")
-        if not isinstance(slots, str) or len(slots.split()) != len(words):
-            count = len(slots.split()) if isinstance(slots, str) else 0
+        if len(slots.split()) != len(words):
             raise SubmissionError(
-                f"id {number}: {count} slot tags for {len(words)} words: {' '.join(words)!r}. "
+                f"id {number}: {len(slots.split())} slot tags for {len(words)} words: {' '.join(words)!r}. "
                 "Write one tag for each word, separated by spaces."
             )
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     """Return the metrics of a checked submission; `answers_dir` holds the labelled `test.conll`."""
     truth = conll.read(Path(answers_dir) / REQUIRED[2], labelled=True)
-    check_rows(frame, _COLUMNS, range(1, len(truth) + 1))
+    check_rows(frame, _SUBMISSION, range(1, len(truth) + 1))
     rows = frame.sort_values("id")
     return metrics(truth, rows["intent"].tolist(), [slots.split() for slots in rows["slots"]])
 
@@ -154,16 +125,18 @@ def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
 def metrics(truth: Sequence[Utterance], intents: Sequence[str], slots: Sequence[Sequence[str]]) -> dict[str, float]:
     """Return the competition's metric first: the mean of two weighted F1 scores, of intents and of words' tags.
 
-    Beside it stand both parts, and `spans`, the micro-averaged F1 of whole slots as CoNLL-2000 counts them. Where
-    seqeval, which counts those, is not installed, `spans` is left out.
+    Beside it stand both parts, and `spans`, the micro-averaged F1 of whole slots as CoNLL-2000 counts them. Utterances
+    whose true intent is missing count in the slots alone. Where seqeval, which counts spans, is not installed, `spans`
+    is left out.
     """
     from sklearn.metrics import f1_score
 
     true_slots = [list(utterance.slots or ()) for utterance in truth]
     given_slots = [list(sequence) for sequence in slots]
     flat_true, flat_given = ([tag for sequence in part for tag in sequence] for part in (true_slots, given_slots))
-    intent = f1_score([utterance.intent for utterance in truth], list(intents), average="weighted", zero_division=0)
+    asked = [(u.intent, name) for u, name in zip(truth, intents, strict=True) if u.intent is not None]
     slot = f1_score(flat_true, flat_given, average="weighted", zero_division=0)
+    intent = f1_score(*zip(*asked, strict=True), average="weighted", zero_division=0) if asked else slot
     found = {"mean": float(intent + slot) / 2, "intent": float(intent), "slot": float(slot)}
     if importlib.util.find_spec("seqeval") is not None:
         from seqeval.metrics import f1_score as span_f1
@@ -178,34 +151,36 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, or lacks a column.
     """
-    return read_csv(Path(path), {"id": "integer", "intent": "text", "slots": "text"}, id_column="id")
+    return read_submission(Path(path), _SUBMISSION, id_column="id")
+
+
+def _told(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
+    """Warn of labels that the training file does not have: nobody can learn them."""
+    intents = [u.intent for u in utterances if u.intent is not None and u.intent not in labels.intents]
+    tags = [tag for u in utterances for tag in u.slots or () if tag not in labels.tags]
+    for kind, strange in (("intent", intents), ("slot tag", tags)):
+        if strange:
+            names = ", ".join(sorted(set(strange))[:5])
+            errors.warn(
+                f"{path}: {len(strange)} times a label that {REQUIRED[0]} does not have ({kind} {names}); "
+                "answers to these count as wrong."
+            )
 
 
 def _texts(path: Path) -> tuple[str, ...]:
-    texts = tuple(line.strip() for line in _lines(path) if line.strip())
+    """Return the lines of a file that are not empty; one that is missing or empty is told by a warning."""
+    texts = tuple(line.strip() for line in read_text(path).split("\n") if line.strip()) if path.exists() else ()
     if not texts:
-        raise DataError(f"{path} holds no text. Copy the file again.")
+        errors.warn(f"{path} {'holds no text' if path.exists() else 'does not exist'}; going on without texts.")
     return texts
 
 
-def _lines(path: Path) -> list[str]:
-    try:
-        return path.read_text(encoding="utf-8-sig").split("\n")
-    except FileNotFoundError:
-        raise DataError(f"{path} does not exist. Check the path.") from None
-    except (UnicodeDecodeError, OSError) as error:
-        raise DataError(f"{path} cannot be read as UTF-8 text: {error}. Copy the file again.") from error
-
-
-def _strings(content: Any) -> list[str]:
-    """Return all texts in a JSON value, in order."""
-    if isinstance(content, str):
-        return [content]
-    parts = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
-    return [text for part in parts for text in _strings(part)]
-
-
-def _cyrillic(text: str) -> float:
-    """Return the share of a text's letters that are Cyrillic: a Russian sentence may hold a Latin name."""
-    cyrillic, latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
-    return cyrillic / max(1, cyrillic + latin)
+def _cut(texts: Sequence[str], pairs: Sequence[Pair], given: Intents) -> Intents:
+    """Return what is given, with the raw sentences cut into words as the labelled files cut theirs."""
+    english = Cutter(word for utterance in given.train for word in utterance.words)
+    russian = Cutter(word for part in (given.validation, given.test) for utterance in part for word in utterance.words)
+    return replace(
+        given,
+        pairs=tuple((russian(mine), english(theirs)) for mine, theirs in pairs),
+        texts=tuple(russian(text) for text in texts),
+    )

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from neoai_utils import errors
 from neoai_utils.crosslingual.encoding import IGNORED, Batch
 from neoai_utils.errors import DataError
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 __all__ = ["JointModel", "Logits", "load_encoder", "loss"]
+
+_SPECIAL = 8  # a padding piece with a higher number does not stand at the front of the vocabulary
 
 
 class Logits(NamedTuple):
@@ -68,24 +71,90 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 
 
 def load_encoder(source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-    """Return an encoder without pooler, in evaluation mode, and its tokenizer.
+    """Return an encoder without pooler, in float32 and evaluation mode, and its tokenizer.
+
+    Any encoder of `transformers` will do that has a `last_hidden_state` and in which every piece sees all others. A
+    tokenizer without a padding piece gets one, with a warning; its longest text is what the encoder can read.
 
     Args:
         source: a folder, or a name on the hub.
 
     Raises:
-        DataError: it cannot be read, or its tokenizer does not know the word of each piece.
+        DataError: it cannot be read or is no encoder, or its tokenizer does not know the word of each piece.
     """
-    from transformers import AutoModel, AutoTokenizer
-
+    name = repr(str(source))
     try:
-        encoder = AutoModel.from_pretrained(source, add_pooling_layer=False)
-        tokenizer = AutoTokenizer.from_pretrained(source)
-    except (OSError, ValueError) as error:
+        encoder, tokenizer = _loaded(source)
+    except (OSError, ValueError, TypeError, KeyError, RuntimeError, ImportError) as error:
         raise DataError(
-            f"the encoder {str(source)!r} cannot be loaded: {error} Give a folder with config.json, weights and "
+            f"the encoder {name} cannot be loaded: {error} Give a folder with config.json, weights and "
             "tokenizer.json, or the name of a model on the hub (which needs internet)."
         ) from error
     if not tokenizer.is_fast:
-        raise DataError(f"the tokenizer of {str(source)!r} is not a fast one: it cannot tell the word of each piece.")
-    return encoder.eval(), tokenizer
+        raise DataError(
+            f"the tokenizer of {name} is not a fast one: it cannot tell the word of each piece. Put a tokenizer.json "
+            "beside the weights, as save_pretrained of a fast tokenizer writes it."
+        )
+    _set_up(tokenizer, encoder, name)
+    _try_out(encoder, tokenizer, name)
+    return encoder, tokenizer
+
+
+def _loaded(source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+    from transformers import AutoConfig, AutoModel, AutoTokenizer
+
+    config = AutoConfig.from_pretrained(source)
+    if config.is_encoder_decoder:
+        raise ValueError(f"{config.model_type} is an encoder with a decoder, and only an encoder is asked for.")
+    if getattr(config, "reference_compile", False) is None:
+        config.reference_compile = False  # else ModernBERT may compile itself, which takes minutes
+    try:
+        encoder = AutoModel.from_pretrained(source, config=config, add_pooling_layer=False)
+    except TypeError:  # not every class can leave a pooler out, or has one
+        encoder = AutoModel.from_pretrained(source, config=config)
+    return encoder.float().eval(), AutoTokenizer.from_pretrained(source)
+
+
+def _set_up(tokenizer: PreTrainedTokenizerFast, encoder: PreTrainedModel, name: str) -> None:
+    """Give a tokenizer a padding piece if it has none, and a length that the encoder can read."""
+    first = getattr(encoder.config, "pad_token_id", None) or 0
+    if tokenizer.pad_token is None:
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(first)
+        errors.warn(f"the tokenizer of {name} has no padding piece; {tokenizer.pad_token!r} fills up, and is masked.")
+    positions = getattr(encoder.config, "max_position_embeddings", None) or -1
+    if positions > 0:
+        used = (
+            first + 1 if first < _SPECIAL else 0
+        )  # RoBERTa counts positions from behind its padding piece, MPNet from 2
+        tokenizer.model_max_length = min(tokenizer.model_max_length, positions - max(2, used))
+
+
+def _try_out(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> None:
+    """Let an encoder read two texts that differ in the last piece.
+
+    Raises:
+        DataError: it has no `last_hidden_state`, has fewer pieces than the tokenizer, or the first piece does not see
+            the last one, as in a decoder.
+    """
+    pieces = [place for place in range(len(tokenizer)) if place != tokenizer.pad_token_id]
+    texts = torch.tensor([[pieces[0], pieces[1], pieces[1]], [pieces[0], pieces[1], pieces[2]]])
+    try:
+        rows = encoder.get_input_embeddings().weight.shape[0]
+        with torch.inference_mode():
+            states = encoder(input_ids=texts, attention_mask=torch.ones_like(texts)).last_hidden_state
+        width = encoder.config.hidden_size
+    except (AttributeError, TypeError, ValueError, RuntimeError, IndexError, KeyError) as error:
+        raise DataError(
+            f"{name} cannot be used as an encoder ({error}). Give one that returns a last_hidden_state, such as "
+            "XLM-R, mDeBERTa, mmBERT or multilingual DistilBERT."
+        ) from error
+    if len(tokenizer) > rows:
+        raise DataError(
+            f"the tokenizer of {name} has {len(tokenizer)} pieces, the encoder's table only {rows} rows. "
+            "Give the tokenizer that belongs to it."
+        )
+    if states.shape[-1] != width or torch.equal(states[0, 0], states[1, 0]):
+        raise DataError(
+            f"{name} is no encoder: its first piece, from which the intent is read, does not see the last one. "
+            "Give an encoder such as XLM-R, mDeBERTa, mmBERT or multilingual DistilBERT."
+        )

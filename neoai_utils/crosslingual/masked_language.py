@@ -22,9 +22,16 @@ from neoai_utils.runtime import own_rows, progress, seed_everything
 if TYPE_CHECKING:
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["read_on"]
+__all__ = ["can_read", "read_on"]
 
 Text = str | tuple[str, str]
+
+
+def can_read(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Return whether pieces can be hidden (there is a mask piece) and guessed (`transformers` has a head for it)."""
+    from transformers import MODEL_FOR_MASKED_LM_MAPPING
+
+    return tokenizer.mask_token is not None and type(encoder.config) in MODEL_FOR_MASKED_LM_MAPPING
 
 
 def read_on(
@@ -42,8 +49,7 @@ def read_on(
     """Return an encoder that has learnt to guess hidden pieces, in evaluation mode, and the loss of each step.
 
     Args:
-        encoder: any that transformers knows with a head for masked language modelling. A copy of it is trained, with a
-            fresh head, which is dropped afterwards.
+        encoder: one that `can_read`. A copy of it is trained, with a fresh head, which is dropped afterwards.
         tokenizer: the encoder's, with a mask piece.
         texts: single ones, or pairs to be read side by side.
         steps: updates.
@@ -54,7 +60,7 @@ def read_on(
         longest: pieces of a text at most.
 
     Raises:
-        ParameterError: there is no text, or `hidden` is not between 0 and 1.
+        ParameterError: there is no text, `hidden` is not between 0 and 1, or the encoder has no such head or mask.
     """
     from accelerate import Accelerator
     from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling, get_linear_schedule_with_warmup
@@ -63,8 +69,13 @@ def read_on(
         raise ParameterError(
             f"masked language modelling needs a text and 0 < hidden < 1, got {len(texts)} and {hidden}."
         )
+    if not can_read(encoder, tokenizer):
+        raise ParameterError(
+            f"a {encoder.config.model_type} with this tokenizer cannot guess hidden pieces: it needs a mask piece and "
+            "a head for masked language modelling. Leave this step out, or take another encoder."
+        )
     seed_everything(seed)
-    model = AutoModelForMaskedLM.from_config(encoder.config)
+    model = AutoModelForMaskedLM.from_config(encoder.config).float()
     encoder = copy.deepcopy(encoder)
     setattr(model, model.base_model_prefix, encoder)
     model.tie_weights()
@@ -101,5 +112,5 @@ def _hidden(
 
 def _pieces(tokenizer: PreTrainedTokenizerFast, text: Text, longest: int) -> dict[str, list[int]]:
     halves = (text,) if isinstance(text, str) else text
-    found = tokenizer(*halves, truncation=True, max_length=longest)
+    found = tokenizer(*halves, truncation=True, max_length=min(longest, tokenizer.model_max_length))
     return {"input_ids": found["input_ids"], "attention_mask": found["attention_mask"]}

@@ -23,7 +23,7 @@ from neoai_utils.crosslingual import commands, conll
 from neoai_utils.crosslingual.commands import Block, Commands, Language
 from neoai_utils.crosslingual.conll import Utterance, labels_of
 from neoai_utils.crosslingual.encoding import Collator
-from neoai_utils.crosslingual.files import REQUIRED, metrics
+from neoai_utils.crosslingual.files import PAIRS, REQUIRED, TEXTS, metrics
 from neoai_utils.crosslingual.prediction import labelled, predict
 from neoai_utils.crosslingual.training import Part, Plan, fine_tune
 from neoai_utils.crosslingual.vocabulary import pruned
@@ -144,15 +144,15 @@ def oracle(splits: Splits, encoder: PreTrainedModel, tokenizer: PreTrainedTokeni
 
 
 def _write(splits: Splits, data_dir: Path, answers_dir: Path) -> None:
-    train, validation, test, pairs, texts = REQUIRED
+    train, validation, test = REQUIRED
     conll.write(splits.train, data_dir / train)
     conll.write(splits.validation, data_dir / validation)
     conll.write((Utterance(utterance.words) for utterance in splits.test), data_dir / test)
     conll.write(splits.test, answers_dir / test)
     said = ({"ru": _text(russian), "en": _text(english)} for russian, english in splits.pairs)
     lines = [json.dumps(pair, ensure_ascii=False) for pair in said]
-    (data_dir / pairs).write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (data_dir / texts).write_text("\n".join(map(_text, splits.texts)) + "\n", encoding="utf-8")
+    (data_dir / PAIRS).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    (data_dir / TEXTS).write_text("\n".join(map(_text, splits.texts)) + "\n", encoding="utf-8")
 
 
 def _text(utterance: Utterance) -> str:

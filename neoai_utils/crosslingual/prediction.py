@@ -37,11 +37,11 @@ def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance
     Args:
         model: trained on batches of the same collator.
         collate: makes the batches.
-        utterances: at least one.
+        utterances: any number, also none.
         batch: how many at a time.
     """
     device = model.intent_head.weight.device
-    intents, slots = [], []
+    intents, slots = [np.zeros((0, len(collate.labels.intents)), np.float32)], []
     for start in range(0, len(utterances), batch):
         encoded = collate([Utterance(utterance.words) for utterance in utterances[start : start + batch]])
         with torch.inference_mode():

@@ -53,14 +53,17 @@ def ibm_model_1(pairs: Sequence[tuple[Words, Words]], rounds: int = 10) -> Trans
     """Estimate word translations by expectation maximisation.
 
     Args:
-        pairs: (source words, target words) of each sentence pair.
+        pairs: (source words, target words) of each sentence pair; without any, no word has a translation.
         rounds: of EM; the likelihood has one optimum, and ten rounds come near.
 
     Raises:
-        DataError: there is no pair, or a sentence has no word.
+        DataError: a sentence has no word.
     """
-    if not pairs or not all(len(source) and len(target) for source, target in pairs):
+    if not all(len(source) and len(target) for source, target in pairs):
         raise DataError("IBM model 1 needs sentence pairs with at least one word on either side.")
+    if not pairs:
+        none = np.zeros(0, np.int64)
+        return Translations((EMPTY,), (), none, none, np.zeros(0))
     sources, source_places = _numbered([(EMPTY, *source) for source, _ in pairs])
     targets, target_places = _numbered([tuple(target) for _, target in pairs])
     # one entry for each (source word, target word) of each sentence; `slot` numbers the target words of all sentences

@@ -8,7 +8,6 @@ answers say what each prompt asks for: a horse (and then a pig shall be seen), a
 from __future__ import annotations
 
 import base64
-import binascii
 import io
 import json
 from collections.abc import Sequence
@@ -19,8 +18,9 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
+from neoai_utils import tables
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils.tables import check_rows, read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,8 +34,8 @@ __all__ = [
 Kind = Literal["horse", "pig", "neutral"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 REQUIRED: tuple[str, ...] = ("prompts.json",)
-_COLUMNS = ("id", "0")
-_MODEL = "runwayml/stable-diffusion-v1-5"
+_SUBMISSION: dict[str, tables.Kind] = {"id": "integer", "0": "text"}
+_MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"  # runwayml took its own copy down in 2024
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,14 @@ def decoded(text: str) -> Image:
         DataError: the text is no base64, or what it holds is no whole picture.
     """
     from PIL import Image
-    from PIL.Image import DecompressionBombError as Bomb
+
+    from neoai_utils.pictures import BROKEN
 
     try:
         picture = Image.open(io.BytesIO(base64.b64decode(text, validate=True)))
         picture.load()
         return picture.convert("RGB")
-    except (binascii.Error, OSError, SyntaxError, ValueError, Bomb) as error:
+    except BROKEN as error:
         raise DataError(f"no PNG in base64: {error}. Write pictures with files.encoded.") from error
 
 
@@ -128,18 +129,22 @@ def submission(pictures: Sequence[Image]) -> pd.DataFrame:
     return pd.DataFrame({"id": range(len(pictures)), "0": [encoded(picture) for picture in pictures]})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, that every prompt has a row, and that every row holds a picture.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column or row at fault.
     """
-    check_rows(frame, _COLUMNS, range(len(read(data_dir).texts)))
+    frame = check_rows(frame, _SUBMISSION, range(len(read(data_dir).texts)))
     for number, text in zip(frame["id"], frame["0"], strict=True):
         try:
             decoded(str(text))
         except DataError as error:
             raise SubmissionError(f"id {number}: {error}") from error
+    return frame
 
 
 def parse_submission(path: Path) -> pd.DataFrame:
@@ -148,7 +153,7 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, or lacks a column.
     """
-    return read_csv(Path(path), {"id": "integer", "0": "text"}, id_column="id")
+    return read_submission(Path(path), _SUBMISSION, id_column="id")
 
 
 def texts_for(prompt: str, kind: Kind) -> tuple[str, str, str, str]:

@@ -23,10 +23,10 @@ def tokenise(tokenizer: Any, texts: Sequence[str], longest: int = 128) -> list[l
 
 
 def install(model: Any, table: Floats) -> None:
-    """Write an embedding table (tokens, size) into a model; nothing else of the model changes."""
+    """Write a table (tokens, size) into the first rows of a model's own; nothing else of the model changes."""
     weight = model.get_input_embeddings().weight
     with torch.no_grad():
-        weight.copy_(torch.from_numpy(table).to(weight))
+        weight[: len(table)].copy_(torch.from_numpy(table).to(weight))
 
 
 def logits(model: Any, tokens: Sequence[Sequence[int]], batch: int = 64) -> Floats:

@@ -1,8 +1,8 @@
 """The competition's files: labelled and unlabelled texts, the broken model, the submission, the metric.
 
-Layout: `val_dataset.csv` (id, text, labels), `test.csv` (id, text), and the model, which the competition keeps on the
-hub: a folder `model` beside the tables takes its place where there is one. A submission has the columns `labels`
-(words) and `id`.
+Layout: `val_dataset.csv` (text, labels; it may have an id), `test.csv` (id, text), and the model, which the competition
+keeps on the hub: a folder `model` beside the tables takes its place where there is one. A submission has the columns
+`labels` (words) and `id`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from neoai_utils import errors
 from neoai_utils.errors import DataError, NeoaiError, SubmissionError
-from neoai_utils.tables import check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ REQUIRED: tuple[str, ...] = ("val_dataset.csv", "test.csv")
 MODEL = "model"
 HUB_MODEL = "Ilseyar-kfu/broken_bert"
 LABELS = ("neutral", "positive", "negative")  # in the order of the model's LABEL_0, LABEL_1, LABEL_2
-_COLUMNS = ("labels", "id")
+_SUBMISSION: dict[str, Kind] = {"labels": "text", "id": "integer"}
 
 
 @dataclass(frozen=True)
@@ -56,23 +57,19 @@ def read(data_dir: Path) -> BrokenBert:
     """Read and check the tables; the model is only looked for (see `load_model`).
 
     Raises:
-        DataError: a file or column is missing (what is there is named), a table is empty, an id is missing, repeated
-            or no whole number, a label is missing or unknown, or the model folder has no `config.json`.
+        DataError: a file or column is missing (what is there is named), a table is empty, an id of the test is missing,
+            repeated or no whole number, a label is missing or unknown, or the model folder has no `config.json`.
     """
     data_dir = Path(data_dir)
     require_paths(data_dir, REQUIRED)
-    val = read_csv(data_dir / REQUIRED[0], {"id": "integer", "text": "text", "labels": "text"}, id_column="id",
-                   allow_missing=("text",))  # fmt: skip
+    val = read_csv(data_dir / REQUIRED[0], {"text": "text", "labels": "text"}, allow_missing=("text",))
     test = _test(data_dir)
-    unknown = sorted(set(val["labels"]) - set(LABELS))
-    if unknown:
-        raise DataError(f"{data_dir / REQUIRED[0]}: unknown label {unknown[0]!r}; known are {', '.join(LABELS)}.")
     model_dir = data_dir / MODEL
     if model_dir.exists():
         require_paths(model_dir, ("config.json",))
     return BrokenBert(
         val_texts=tuple(val["text"].fillna("")),
-        val_labels=_classes(val["labels"]),
+        val_labels=_classes(_words(val["labels"], data_dir / REQUIRED[0])),
         test_ids=tuple(int(i) for i in test["id"]),
         test_texts=tuple(test["text"].fillna("")),
         model_dir=model_dir if model_dir.exists() else None,
@@ -84,6 +81,25 @@ def _test(data_dir: Path) -> pd.DataFrame:
     return read_csv(data_dir / REQUIRED[1], columns, id_column="id", allow_missing=("text",))  # type: ignore[arg-type]
 
 
+def _words(labels: Iterable[str], path: Path) -> list[str]:
+    """Return labels as the submission spells them, also where they are numbers or in other letters.
+
+    Raises:
+        DataError: a label is none of the three.
+    """
+    spelled = [label.strip().lower().removeprefix("label_").removesuffix(".0") for label in labels]
+    numbers = {str(number): label for number, label in enumerate(LABELS)}
+    if "-1" in spelled:
+        numbers = {"-1": "negative", "0": "neutral", "1": "positive"}
+    known = dict(zip(LABELS, LABELS, strict=True)) | numbers
+    if unknown := sorted(set(spelled) - set(known)):
+        raise DataError(f"{path}: unknown label {unknown[0]!r}; known are {', '.join(LABELS)}.")
+    if used := sorted(set(spelled) & set(numbers)):
+        meant = ", ".join(f"{number} as {numbers[number]}" for number in used)
+        errors.warn(f"{path}: labels are numbers, not words; {meant}.")
+    return [known[label] for label in spelled]
+
+
 def _classes(labels: Iterable[str]) -> NDArray[np.int64]:
     return np.array([LABELS.index(label) for label in labels], dtype=np.int64)
 
@@ -93,8 +109,8 @@ def load_model(source: Path | str) -> tuple[Any, Any]:
 
     Raises:
         NeoaiError: the hub or the named model is out of reach.
-        DataError: the folder holds no such model, the vocabulary does not fit the embedding table, or the model
-            does not tell three classes apart.
+        DataError: the folder holds no such model, the embedding table has fewer rows than the vocabulary has tokens
+            (more may be padding), or the model does not tell three classes apart.
     """
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -107,7 +123,7 @@ def load_model(source: Path | str) -> tuple[Any, Any]:
             raise DataError(reason) from error
         raise NeoaiError(f"{reason} Switch the network on, or put the model into the folder `{MODEL}`.") from error
     rows, words = model.get_input_embeddings().weight.shape[0], len(tokenizer)
-    if rows != words:
+    if rows < words:
         raise DataError(f"{source}: the vocabulary has {words} tokens but the embedding table {rows} rows.")
     classes = model.config.num_labels
     if classes != len(LABELS):
@@ -116,9 +132,14 @@ def load_model(source: Path | str) -> tuple[Any, Any]:
 
 
 def table_of(model: Any, tokenizer: Any) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-    """Return a copy of the model's embedding table (tokens, size) float32, and its tokens in the order of the rows."""
-    table = model.get_input_embeddings().weight.detach().float().cpu().numpy().copy()
-    return table, tuple(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
+    """Return a copy of the model's embedding table (tokens, size) float32, and its tokens in the order of the rows.
+
+    Rows beyond the vocabulary, with which some tables are filled up to a round number, are left out. A row without a
+    token has the name `[unused…]`.
+    """
+    table = model.get_input_embeddings().weight.detach().float().cpu().numpy()
+    tokens = tokenizer.convert_ids_to_tokens(range(len(tokenizer)))
+    return table[: len(tokens)].copy(), tuple(token or f"[unused{row}]" for row, token in enumerate(tokens))
 
 
 def submission(test_ids: Iterable[int], classes: Iterable[int]) -> pd.DataFrame:
@@ -126,19 +147,23 @@ def submission(test_ids: Iterable[int], classes: Iterable[int]) -> pd.DataFrame:
     import pandas as pd
 
     rows = [(LABELS[int(c)], int(i)) for i, c in zip(test_ids, classes, strict=True)]
-    return pd.DataFrame(rows, columns=list(_COLUMNS))
+    return pd.DataFrame(rows, columns=list(_SUBMISSION))
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check columns, ids and label words.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first fault.
     """
-    check_rows(frame, _COLUMNS, _test(Path(data_dir))["id"])
-    unknown = sorted(set(frame["labels"].astype(str)) - set(LABELS))
+    frame = check_rows(frame, _SUBMISSION, _test(Path(data_dir))["id"])
+    unknown = sorted(set(frame["labels"]) - set(LABELS))
     if unknown:
         raise SubmissionError(f"the submission has the unknown label {unknown[0]!r}; known are {', '.join(LABELS)}.")
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
@@ -147,7 +172,7 @@ def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
     The competition does not name its metric; the notebooks that survive print both.
     """
     truth = read_csv(Path(answers_dir) / "answers.csv", {"id": "integer", "labels": "text"}, id_column="id")
-    check_rows(frame, _COLUMNS, truth["id"])
+    check_rows(frame, _SUBMISSION, truth["id"])
     given = frame.set_index("id")["labels"].loc[truth["id"]]
     return metrics(_classes(given), _classes(truth["labels"]))
 
@@ -168,4 +193,4 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, lacks a column, or has a missing or repeated id.
     """
-    return read_csv(Path(path), {"labels": "text", "id": "integer"}, id_column="id")
+    return read_submission(Path(path), _SUBMISSION, id_column="id")

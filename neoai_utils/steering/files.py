@@ -15,17 +15,19 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils import runtime
+from neoai_utils import errors, runtime
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import read_csv, require_paths
+from neoai_utils.reading import read_text
+from neoai_utils.tables import LOST_CHARACTERS, read_csv, read_submission, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +42,11 @@ __all__ = [
 REQUIRED: tuple[str, ...] = ("test.csv",)
 SIMILAR = 0.65
 _COLUMNS = ("prompt", "generation")
-_PAIRS, _PAIR_COLUMNS = "hc3.csv", ("question", "human_answers", "chatgpt_answers")
+_PAIRS = "hc3.csv"
+_HC3 = ("question", "human_answers", "chatgpt_answers")
+_LIST = re.compile(r"\[\s*[\"']")
+_TEXT = r"""'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""""
+_LIST_OF_TEXTS = re.compile(rf"\[\s*({_TEXT})(?:[\s,]*(?:{_TEXT}))*[\s,]*\]", re.S)
 
 
 @dataclass(frozen=True)
@@ -93,22 +99,57 @@ def read(data_dir: Path) -> list[str]:
 def read_pairs(path: Path) -> list[Pair]:
     """Return question, first human answer and first machine answer of each row of `hc3.csv` that has both.
 
+    The file may also be in HC3's original form, a JSON object in each line. A row whose list of answers is damaged is
+    left out, with one warning for all.
+
     Raises:
-        DataError: the file is missing, no CSV table, lacks a column, or no row has both answers; or a list of answers
-            is damaged.
+        DataError: the file is missing, no table, lacks a column, or no row has both answers.
     """
-    frame = read_csv(Path(path), dict.fromkeys(_PAIR_COLUMNS, "text"), allow_missing=_PAIR_COLUMNS)
-    pairs = []
-    for row, values in enumerate(zip(*(frame[name] for name in _PAIR_COLUMNS), strict=True), start=1):
-        question, human, machine = (value if isinstance(value, str) else "" for value in values)
-        answers = [_first(text, f"{path}: data row {row}") for text in (human, machine)]
-        if question.strip() and all(answers):
+    path = Path(path)
+    pairs, damaged = [], []
+    for row, (question, *lists) in enumerate(_questions(path), start=1):
+        try:
+            answers = [_first(answer) for answer in lists]
+        except ValueError:
+            damaged.append(row)
+            continue
+        if question.strip() and all(answer.strip() for answer in answers):
             pairs.append(Pair(question, *answers))
+    if damaged:
+        errors.warn(
+            f"{path}, data row {damaged[0]}: a list of answers is damaged; such rows ({len(damaged)}) are left out."
+        )
     if not pairs:
         raise DataError(f"{path}: no row has a question, a human answer and a machine answer. Give another file.")
     return pairs
 
 
+def _questions(path: Path) -> Iterator[tuple[str, Any, Any]]:
+    """Yield question, human answers and machine answers as a table or JSON lines hold them; "" where there are none."""
+    text = read_text(path)
+    if text.lstrip().startswith(("{", "[{")):
+        for content in _objects(path, text):
+            question, *answers = (content.get(name) or "" for name in _HC3)
+            yield str(question), *answers
+        return
+    frame = read_csv(path, dict.fromkeys(_HC3, "text"), allow_missing=_HC3)
+    yield from zip(*(frame[name].fillna("") for name in _HC3), strict=True)
+
+
+def _objects(path: Path, text: str) -> list[dict[str, Any]]:
+    """Return the objects of a JSON list or of JSON lines."""
+    try:
+        found = json.loads(text) if text.lstrip().startswith("[") else list(map(json.loads, _filled_lines(text)))
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path} cannot be read as JSON lines: {error}. Copy it again.") from error
+    objects = [content for content in found if isinstance(content, dict)]
+    if not any(all(name in content for name in _HC3) for content in objects):
+        raise DataError(f"{path}: no line has the fields {', '.join(_HC3)}. Give a file in the form of HC3.")
+    return objects
+
+
+def _filled_lines(text: str) -> list[str]:
+    return [line for line in text.split("\n") if line.strip()]
 def find_pairs(given: str | Path, data_dir: Path) -> Path:
     """Return the file of pairs: the given one, else `hc3.csv` in the data folder or anywhere below Kaggle's mounts.
 
@@ -132,7 +173,7 @@ def find_pairs(given: str | Path, data_dir: Path) -> Path:
         raise DataError(
             f"{path} does not exist, and no other {_PAIRS} was found below {runtime.kaggle_folder('input')}. The "
             "competition does not hand out HC3, the pairs of human and machine answers: get it (Hello-SimpleAI/HC3 on "
-            f"the Hugging Face hub), write it as {_PAIRS} with the columns {', '.join(_PAIR_COLUMNS)}, and attach it "
+            f"the Hugging Face hub), write it as {_PAIRS} with the columns {', '.join(_HC3)}, and attach it "
             "on Kaggle as a dataset, or name the file in the parameter pairs_file."
         )
     return found[0]
@@ -143,19 +184,26 @@ def _joined(question: str, answer: str) -> str:
     return question + (" " if answer[:1].isalnum() else "") + answer
 
 
-def _first(text: str, where: str) -> str:
-    """Return the first answer of a list written as text; a text that is no list is the answer itself."""
-    if not text.lstrip().startswith("["):
-        return text
+def _first(answers: Any) -> str:
+    """Return the first of several answers: a list, or one written as JSON, Python or NumPy write it, or a single text.
+
+    Raises:
+        ValueError: a list is damaged.
+    """
+    if not isinstance(answers, str):
+        return str(answers[0]) if isinstance(answers, list | tuple) and answers else ""
+    text = answers.strip()
+    if text == "[]":
+        return ""
+    if not _LIST.match(text):
+        return answers  # `[deleted]` is a text, too
+    found = _LIST_OF_TEXTS.fullmatch(text)
+    if found is None:
+        raise ValueError(text[:40])
     try:
-        found = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, RecursionError, MemoryError) as error:
-        raise DataError(
-            f"{where}: this is no list of answers: {text[:40]!r}. Write it as Python or JSON does."
-        ) from error
-    if not isinstance(found, list) or not all(isinstance(answer, str) for answer in found):
-        raise DataError(f"{where}: the answers must be a list of texts, this begins {text[:40]!r}.")
-    return found[0] if found else ""
+        return str(json.loads(found[1]))
+    except ValueError:
+        return str(ast.literal_eval(found[1]))
 
 
 def read_window(path: Path) -> Window:
@@ -188,15 +236,27 @@ def read_detector(folder: Path) -> tuple[Detector, Window]:
 
 
 def submission(prompts: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
-    """Return the submission of n prompts and their texts (prompt with continuation), in the order of `test.csv`."""
+    """Return the submission of n prompts and their texts (prompt with continuation), in the order of `test.csv`.
+
+    Characters that no CSV file keeps (NUL, half of a surrogate pair), which a model can write byte by byte, become
+    `\N{REPLACEMENT CHARACTER}`, with a warning.
+    """
     import pandas as pd
 
-    rows = {"prompt": [prompt.replace('"', "'") for prompt in prompts], "generation": list(texts)}
+    kept = [LOST_CHARACTERS.sub("\ufffd", text) for text in texts]
+    changed = [row for row, (text, new) in enumerate(zip(texts, kept, strict=True), start=1) if text != new]
+    if changed:
+        errors.warn(f"{len(changed)} generated texts hold characters that no CSV file keeps, first row {changed[0]}; "
+                    "they are replaced.")  # fmt: skip
+    rows = {"prompt": [prompt.replace('"', "'") for prompt in prompts], "generation": kept}
     return pd.DataFrame(rows, dtype=str)
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check that the rows are the test prompts in their order, each with a text that begins with its prompt.
+
+    Returns:
+        The submission in the form that is written: its rows numbered from 0.
 
     Raises:
         SubmissionError: naming the first row at fault.
@@ -219,6 +279,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
             )
         if not isinstance(text, str) or not text.replace('"', "'").startswith(prompt):
             raise SubmissionError(f"row {row}: the generation must be a text that begins with its prompt.")
+    return frame.reset_index(drop=True)
 
 
 def rates(scores: NDArray[np.floating], cosines: NDArray[np.floating], window: Window) -> dict[str, float]:
@@ -254,4 +315,4 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing, no CSV table, lacks a column, or has an empty cell.
     """
-    return read_csv(Path(path), dict.fromkeys(_COLUMNS, "text"))
+    return read_submission(Path(path), dict.fromkeys(_COLUMNS, "text"))

@@ -1,21 +1,24 @@
 """The competition's files: two tables with gaps, the submission, the metric.
 
 Layout: `train_tables.csv` (nine sensors, day, hour, minute, target; no id), `test_tables.csv` (the same twelve features
-and an id), `sample_submission.csv` (id, target). The metric, called "squared RMSE" in the statement, is the fourth root
-of the mean squared error.
+and an id), `sample_submission.csv` (id, target; may be absent). The metric, called "squared RMSE" in the statement, is
+the fourth root of the mean squared error.
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from neoai_utils import errors
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import Kind, check_rows, read_csv, require_paths
+from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
 from neoai_utils.tabular.clock import CLOCK
 from neoai_utils.tabular.metric import fourth_root_mse
 
@@ -25,12 +28,14 @@ __all__ = [
 ]  # fmt: skip
 
 TRAIN, TEST, SAMPLE = "train_tables.csv", "test_tables.csv", "sample_submission.csv"
-REQUIRED: tuple[str, ...] = (TRAIN, TEST, SAMPLE)
+REQUIRED: tuple[str, ...] = (TRAIN, TEST)
 ANSWERS = "test_targets.csv"
 SENSORS = tuple(f"feat_{i}" for i in range(9))
 FEATURES = (*SENSORS, *CLOCK)
-_CLOCK_RANGE = {"day": (1, 366), "hour": (0, 23), "minute": (0, 59)}
-_SUBMISSION: dict[str, Kind] = {"id": "integer", "target": "number"}
+_LAST = {"hour": 24, "minute": 60}  # the end of the day, the end of the hour
+_CARRIED = (("minute", "hour"), ("hour", "day"))
+_FIRST = {"day": 1.0, "hour": 0.0, "minute": 0.0}
+_SUBMISSION: dict[str, Kind] = {"id": "id", "target": "number"}
 
 
 @dataclass(frozen=True)
@@ -38,60 +43,128 @@ class Tables:
     """What the competition gives.
 
     Attributes:
-        train: (rows, 12) features as float64, NaN where missing.
+        train: (rows, features) as float64, NaN where missing: the sensors, then day, hour and minute.
         target: (rows,) float64.
-        test: (test rows, 12) features, the same columns.
-        test_ids: (test rows,) int64.
+        test: (test rows, features), the same columns.
+        test_ids: (test rows,) int64, or str objects where they are no whole numbers.
     """
 
     train: pd.DataFrame
     target: NDArray[np.float64]
     test: pd.DataFrame
-    test_ids: NDArray[np.int64]
+    test_ids: NDArray[Any]
+
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """The names of the sensors, nine in the competition."""
+        return tuple(name for name in self.train if name not in CLOCK)
 
 
 def read(data_dir: Path) -> Tables:
-    """Read and check the two tables and the sample submission.
+    """Read and check the two tables and, where it is there, the sample submission.
+
+    What is unusual but can be used is told in a warning: another number of sensors, further columns (left out),
+    infinite readings (taken as missing), and a clock that counts in another way, see `_clock`.
 
     Raises:
-        DataError: a file or column is missing (what is there is named), a table is empty, a value is infinite or no
-            number, a clock value does not exist, a target or id is missing, an id appears twice, or the sample
-            submission has other ids than the test table.
+        DataError: a table or column is missing (what is there is named), a table is empty, a value is no number, a
+            clock does not show the time, a target or id is missing, an id appears twice, or the sample submission
+            has other ids than the test table.
     """
     data_dir = Path(data_dir)
     require_paths(data_dir, REQUIRED)
-    train = _features(data_dir / TRAIN, {"target": "number"})
-    test = _features(data_dir / TEST, {"id": "integer"}, id_column="id")
-    sample = read_csv(data_dir / SAMPLE, _SUBMISSION, id_column="id")
-    if set(sample["id"]) != set(test["id"]):
-        raise DataError(f"{data_dir / SAMPLE} does not have the ids of {TEST}; are they of one download?")
-    return Tables(
-        train=train[list(FEATURES)],
-        target=train["target"].to_numpy(np.float64),
-        test=test[list(FEATURES)],
-        test_ids=test["id"].to_numpy(np.int64),
-    )
+    sensors = _sensors(data_dir)
+    train = _features(data_dir / TRAIN, sensors, "target", "number")
+    test = _features(data_dir / TEST, sensors, "id", "id")
+    if (data_dir / SAMPLE).exists():
+        sample = read_csv(data_dir / SAMPLE, _SUBMISSION, id_column="id")
+        if set(sample["id"]) != set(test["id"]):
+            raise DataError(f"{data_dir / SAMPLE} does not have the ids of {TEST}; are they of one download?")
+    for part in CLOCK:
+        if train[part].isna().all() and test[part].isna().all():
+            errors.warn(f"{data_dir / TRAIN} and {TEST}: the column {part} is empty; taken as {_FIRST[part]:g}.")
+            train[part] = test[part] = _FIRST[part]
+    features = [*sensors, *CLOCK]
+    return Tables(train[features], train["target"].to_numpy(np.float64), test[features], test["id"].to_numpy())
 
 
-def _features(path: Path, further: dict[str, Kind], id_column: str | None = None) -> pd.DataFrame:
-    numbers: dict[str, Kind] = dict.fromkeys(FEATURES, "number")
-    table = read_csv(path, numbers | further, id_column=id_column, allow_missing=FEATURES)
-    for name in (*FEATURES, *further):
-        _refuse(np.isinf(table[name].to_numpy()), path, table[name], "a finite number")
-    for name, (low, high) in _CLOCK_RANGE.items():
-        value = table[name].to_numpy()
-        wrong = (value < low) | (value > high) | (value % 1 > 0)  # False where NaN
-        _refuse(wrong, path, table[name], f"a whole number from {low} to {high}")
+def _sensors(data_dir: Path) -> tuple[str, ...]:
+    """Return the sensors of both tables, `feat_` and a number; the competition's nine where there are none."""
+    clock: dict[str, Kind] = dict.fromkeys(CLOCK, "number")
+    tables = [read_csv(data_dir / name, clock, allow_missing=CLOCK) for name in (TRAIN, TEST)]
+    names = {name for table in tables for name in table if re.fullmatch(r"feat_\d+", name)}
+    found = tuple(sorted(names, key=lambda name: (len(name), name))) or SENSORS
+    if found != SENSORS:
+        errors.warn(
+            f"{data_dir / TRAIN} and {TEST} have the sensors {', '.join(found)}, "
+            f"not the competition's nine, feat_0 to feat_8; all of them are used."
+        )
+    return found
+
+
+def _features(path: Path, sensors: tuple[str, ...], further: str, kind: Kind) -> pd.DataFrame:
+    """Read one table; `further` is the column that it has beside the features."""
+    features = (*sensors, *CLOCK)
+    columns: dict[str, Kind] = {**dict.fromkeys(features, "number"), further: kind}
+    table = read_csv(path, columns, id_column="id" if further == "id" else None, allow_missing=features)
+    unknown = [str(name) for name in table if name not in columns]
+    if unknown:
+        errors.warn(f"{path}: the columns {', '.join(unknown)} are no features of the competition; left out.")
+    if further == "target":
+        infinite = np.isinf(table["target"].to_numpy())
+        if infinite.any():
+            raise DataError(f"{path}: the target is infinite in {_rows(infinite)}. Give it a finite number.")
+    for name in features:
+        infinite = np.isinf(table[name].to_numpy())
+        if infinite.any():
+            errors.warn(f"{path}, {_rows(infinite)}: {name} is infinite; taken as missing.")
+            table[name] = table[name].mask(infinite)
+    return _clock(table, path)
+
+
+def _clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
+    """Return the table with a clock of whole days, hours from 0 to 23 and minutes from 0 to 59.
+
+    Fractions are cut off. Hour 24 is hour 0 of the next day, minute 60 is minute 0 of the next hour. Other values that
+    no clock shows are taken as missing. Days may be any whole numbers. Each of these is told once for a column.
+
+    Raises:
+        DataError: more than half of a column's values are shown by no clock.
+    """
+    for part in CLOCK:
+        whole = np.floor(table[part])
+        cut = (whole != table[part]).to_numpy() & table[part].notna().to_numpy()
+        if cut.any():
+            errors.warn(f"{path}, {_rows(cut)}: {part} is no whole number; its fraction is cut off.")
+            table[part] = whole
+    for part, above in _CARRIED:
+        last = (table[part] == _LAST[part]).to_numpy()
+        if last.any():
+            errors.warn(f"{path}, {_rows(last)}: {part} {_LAST[part]} is read as {part} 0 of the next {above}.")
+            table.loc[last, above] += 1
+            table.loc[last, part] = 0.0
+    for part, end in _LAST.items():
+        wrong = ~table[part].between(0, end - 1).to_numpy() & table[part].notna().to_numpy()
+        if wrong.sum() > table[part].notna().sum() / 2:
+            raise DataError(
+                f"{path}: most values of the column {part!r} are not from 0 to {end - 1}; the first is "
+                f"{table[part].iloc[int(wrong.argmax())]:g} in {_rows(wrong)}. Write the {part} of a clock there."
+            )
+        if wrong.any():
+            errors.warn(f"{path}, {_rows(wrong)}: {part} is not from 0 to {end - 1}; taken as missing.")
+            table[part] = table[part].mask(wrong)
+    odd = ((table["day"] < 0) | (table["day"] > 366)).to_numpy()
+    if odd.any():
+        errors.warn(f"{path}, {_rows(odd)}: day is not from 0 to 366; taken as the number of a day all the same.")
     return table
 
 
-def _refuse(wrong: NDArray[np.bool_], path: Path, column: pd.Series, wanted: str) -> None:
-    if wrong.any():
-        row = int(wrong.argmax())
-        raise DataError(f"{path}: column {column.name!r}, data row {row + 1} holds {column.iloc[row]}, not {wanted}.")
+def _rows(chosen: NDArray[np.bool_]) -> str:
+    more = int(chosen.sum()) - 1
+    return f"data row {int(chosen.argmax()) + 1}" + (f" and {more} more" if more else "")
 
 
-def submission(test_ids: NDArray[np.int64], prediction: ArrayLike) -> pd.DataFrame:
+def submission(test_ids: NDArray[Any], prediction: ArrayLike) -> pd.DataFrame:
     """Return the submission: one predicted target for each id, in the order of `test_ids`.
 
     Raises:
@@ -103,20 +176,22 @@ def submission(test_ids: NDArray[np.int64], prediction: ArrayLike) -> pd.DataFra
     return pd.DataFrame({"id": test_ids, "target": values})
 
 
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> None:
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, the ids and that every prediction is a finite number.
+
+    Returns:
+        The submission in the form that is written, as `tables.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column, id or value at fault.
     """
-    ids = read_csv(Path(data_dir) / TEST, {"id": "integer"}, id_column="id")["id"]
-    check_rows(frame, tuple(_SUBMISSION), ids)
-    if not pd.api.types.is_numeric_dtype(frame["target"]):
-        raise SubmissionError(f"the submission's target must hold numbers, not {frame['target'].iloc[0]!r}.")
+    ids = read_csv(Path(data_dir) / TEST, {"id": "id"}, id_column="id")["id"]
+    frame = check_rows(frame, _SUBMISSION, ids)
     infinite = np.isinf(frame["target"].to_numpy(np.float64))
     if infinite.any():
         row = int(infinite.argmax())
         raise SubmissionError(f"the submission's target of id {frame['id'].iloc[row]} is infinite. Clip it.")
+    return frame
 
 
 def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
@@ -134,4 +209,4 @@ def parse_submission(path: Path) -> pd.DataFrame:
     Raises:
         DataError: the file is missing or no CSV table, or an id or target is missing or no number.
     """
-    return read_csv(Path(path), _SUBMISSION)[list(_SUBMISSION)]
+    return read_submission(Path(path), _SUBMISSION)[list(_SUBMISSION)]

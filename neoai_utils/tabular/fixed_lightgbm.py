@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from neoai_utils.errors import DataError, ParameterError
+
 __all__ = ["PARAMETERS", "REPRODUCIBLE", "ROUNDS", "check_inverse", "gains", "train_and_predict"]
 
 Floats = NDArray[np.float64]
@@ -48,7 +50,7 @@ def train_and_predict(
     """Train the fixed model and predict the test rows, as the competition's `clf_train` does.
 
     Args:
-        train: (rows, features) numbers, NaN allowed.
+        train: (rows, features) numbers or pandas categories, NaN allowed.
         test: (test rows, features), the same columns in the same order.
         target: (rows,) transformed target.
         weight: (rows,) weights of the training rows; None for ones.
@@ -58,8 +60,9 @@ def train_and_predict(
         (test rows,) predictions in the target's own scale.
 
     Raises:
-        ValueError: the tables disagree, the target or a weight is not finite, a weight is negative, all weights are
-            zero, or `inverse` is not elementwise monotone.
+        DataError: the tables disagree, a column holds text or infinities, the target or a weight is not finite, a
+            weight is negative, or all weights are zero.
+        ParameterError: `inverse` is not elementwise monotone.
     """
     values = np.asarray(target, dtype=np.float64)
     weights = np.ones(len(train)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -99,43 +102,54 @@ def check_inverse(inverse: Inverse, values: Floats) -> Floats:
         (n,) rescaled values.
 
     Raises:
-        ValueError: the results disagree, are not monotone, are all the same, or are not finite.
+        ParameterError: the results disagree, are not monotone, are all the same, or are not finite.
     """
     order = np.random.default_rng(0).permutation(len(values))
     half = order[: max(1, len(order) // 2)]
     result = _apply(inverse, values)
     if not np.isfinite(result).all():
-        raise ValueError(f"the inverse gives {result[~np.isfinite(result)][0]} for {values[~np.isfinite(result)][0]}.")
+        raise ParameterError(
+            f"the inverse gives {result[~np.isfinite(result)][0]} for {values[~np.isfinite(result)][0]}."
+        )
     elementwise = np.array_equal(_apply(inverse, values[order]), result[order])
     if not elementwise or not np.array_equal(_apply(inverse, values[half]), result[half]):
-        raise ValueError("the inverse is not elementwise: its output for a value depends on the other rows.")
+        raise ParameterError("the inverse is not elementwise: its output for a value depends on the other rows.")
     ascending = np.argsort(values, kind="stable")
     steps, inputs = np.diff(result[ascending]), np.diff(values[ascending])
     if not ((steps >= 0).all() or (steps <= 0).all()) or (steps[inputs == 0] != 0).any():
-        raise ValueError("the inverse is not monotone; only a rescaling of the model's predictions is allowed.")
+        raise ParameterError("the inverse is not monotone; only a rescaling of the model's predictions is allowed.")
     if inputs.any() and not steps.any():
-        raise ValueError("the inverse is constant; it must keep what the model predicts.")
+        raise ParameterError("the inverse is constant; it must keep what the model predicts.")
     return result
 
 
 def _apply(inverse: Inverse, values: Floats) -> Floats:
     result = np.asarray(inverse(values.copy()), dtype=np.float64)
     if result.shape != values.shape:
-        raise ValueError(f"the inverse turns {values.shape} values into {result.shape}; it must be elementwise.")
+        raise ParameterError(f"the inverse turns {values.shape} values into {result.shape}; it must be elementwise.")
     return result
 
 
 def _check(train: pd.DataFrame, test: pd.DataFrame, target: Floats, weight: Floats) -> None:
     if list(train.columns) != list(test.columns):
         unshared = sorted(set(train.columns) ^ set(test.columns)) or "the same columns in another order"
-        raise ValueError(f"the training and test tables must have the same columns; they differ in {unshared}.")
+        raise DataError(f"the training and test tables must have the same columns; they differ in {unshared}.")
     for name, values in (("target", target), ("weight", weight)):
         if values.shape != (len(train),):
-            raise ValueError(f"{name} must have one value for each of {len(train)} rows; its shape is {values.shape}.")
+            raise DataError(f"{name} must have one value for each of {len(train)} rows; its shape is {values.shape}.")
         if not np.isfinite(values).all():
-            raise ValueError(f"{name} of row {int((~np.isfinite(values)).argmax())} is not finite.")
+            raise DataError(f"{name} of row {int((~np.isfinite(values)).argmax())} is not finite.")
     if (weight < 0).any() or not weight.any():
-        raise ValueError("weights must not be negative, and at least one must be positive.")
+        raise DataError("weights must not be negative, and at least one must be positive.")
     for table, name in ((train, "training"), (test, "test")):
-        if np.isinf(table.to_numpy(np.float64)).any():
-            raise ValueError(f"the {name} table has an infinite value; NaN stands for what is missing.")
+        for column in table:
+            _check_column(table[column], f"the {name} table's column {column!r}")
+
+
+def _check_column(values: pd.Series, where: str) -> None:
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        return
+    if not pd.api.types.is_numeric_dtype(values):
+        raise DataError(f"{where} holds {values.dtype} values. Turn them into numbers or pandas categories.")
+    if np.isinf(values.to_numpy(np.float64, na_value=np.nan)).any():
+        raise DataError(f"{where} has an infinite value; NaN stands for what is missing.")

@@ -21,7 +21,7 @@ def median_fill_with_flags(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.
 
     A flag for each gap, six flags at thresholds read off histograms (a gap counts as not beyond it), five columns
     dropped, and every gap filled with the training median. (`stefanasandei/roai-solved`,
-    international-contests/neoai/2025, task 1.)
+    international-contests/neoai/2025, task 1.) Of columns that the tables do not have, nothing is made.
     """
     prepared = [_flagged(table) for table in (train, test)]
     medians = prepared[0].median()
@@ -30,19 +30,22 @@ def median_fill_with_flags(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.
 
 def _flagged(table: pd.DataFrame) -> pd.DataFrame:
     flags = {f"{name}_is_nan": table[name].isna() for name in table}
-    flags |= {f"{name}_below_{bound:g}": table[name] < bound for name, bound in _BELOW.items()}
-    flags |= {f"{name}_above_{bound:g}": table[name] > bound for name, bound in _ABOVE.items()}
-    return table.assign(**{name: flag.astype(float) for name, flag in flags.items()}).drop(columns=list(_DROPPED))
+    flags |= {f"{name}_below_{bound:g}": table[name] < bound for name, bound in _BELOW.items() if name in table}
+    flags |= {f"{name}_above_{bound:g}": table[name] > bound for name, bound in _ABOVE.items() if name in table}
+    flagged = table.assign(**{name: flag.astype(float) for name, flag in flags.items()})
+    return flagged.drop(columns=list(_DROPPED), errors="ignore")
 
 
 def regression_fill(table: pd.DataFrame, rounds: int = 10) -> pd.DataFrame:
     """Return `table` with each column's gaps filled by a Bayesian ridge regression on the other columns.
 
     The columns are gone through in turn for a number of `rounds` (chained equations: van Buuren and Groothuis-Oudshoorn
-    2011, in scikit-learn's `IterativeImputer`).
+    2011, in scikit-learn's `IterativeImputer`). A constant column is filled with its value, a wholly empty one with 0.
     """
-    scaled = (table - table.mean()) / table.std()
+    centre, spread = table.mean().fillna(0.0), table.std().replace(0.0, 1.0).fillna(1.0)
+    scaled = (table - centre) / spread
+    scaled.loc[:, table.isna().all()] = 0.0
     with warnings.catch_warnings():  # the fills are settled in all but the last digits long before it says so
         warnings.simplefilter("ignore", ConvergenceWarning)
         filled = IterativeImputer(max_iter=rounds, random_state=0).fit_transform(scaled)
-    return table.fillna(pd.DataFrame(filled, table.index, table.columns) * table.std() + table.mean())
+    return table.fillna(pd.DataFrame(filled, table.index, table.columns) * spread + centre)

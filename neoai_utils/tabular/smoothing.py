@@ -13,9 +13,12 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from neoai_utils.errors import DataError
+
 __all__ = ["explained_by_time", "kernel_curve", "robust_curve"]
 
 Floats = NDArray[np.float64]
+_FEWEST = 30  # readings that tell a course from chance
 
 
 def kernel_curve(values: Floats, minute: Floats, length: int, width: float) -> Floats:
@@ -31,11 +34,11 @@ def kernel_curve(values: Floats, minute: Floats, length: int, width: float) -> F
         (length,) curve; minutes out of the kernel's reach are interpolated linearly.
 
     Raises:
-        ValueError: no row has both a value and a minute.
+        DataError: no row has both a value and a minute.
     """
     use = np.isfinite(values) & np.isfinite(minute)
     if not use.any():
-        raise ValueError("a curve along time needs at least one row with both a value and a known minute")
+        raise DataError("a curve along time needs at least one row with both a value and a known minute.")
     at = minute[use].astype(np.int64)
     centre = values[use].mean()  # sums of deviations lose fewer digits than sums of readings
     sums = np.bincount(at, values[use] - centre, length)
@@ -57,25 +60,41 @@ def robust_curve(values: Floats, minute: Floats, length: int, width: float, cut:
         cut: readings further than this many robust standard deviations from the median of their minute are left out.
 
     Returns:
-        (length,) curve; the robust standard deviation (1.4826 times the median absolute deviation) of a reading.
+        (length,) curve; the robust standard deviation (1.4826 times the median absolute deviation) of a reading, or
+        the plain one where most readings lie on the curve.
     """
     offset = values - pd.Series(values).groupby(minute).transform("median").to_numpy()
     kept = np.where(np.abs(offset) <= cut * _robust_deviation(offset), values, np.nan)
     curve = kernel_curve(kept, minute, length, width)
-    known = np.isfinite(minute)
-    return curve, _robust_deviation(values[known] - curve[minute[known].astype(np.int64)])
+    use = np.isfinite(values) & np.isfinite(minute)
+    misses = values[use] - curve[minute[use].astype(np.int64)]
+    return curve, _robust_deviation(misses) or float(misses.std())
 
 
 def explained_by_time(values: Floats, minute: Floats) -> float:
-    """Return the share of the variance of `values` that lies between minutes (the correlation ratio, 0 to 1).
+    """Return the share of the variance of `values` that time explains (about 0 for pure noise, at most 1).
 
-    The share that pure noise would show by chance is taken off (the adjusted form, epsilon squared of Kelley 1935),
-    so that a column without any course in time gives about 0.
+    It is the share that lies between minutes (the correlation ratio). What pure noise would show by chance is taken
+    off (the adjusted form, epsilon squared of Kelley 1935). Where fewer than one row in ten shares its minute with
+    another, nothing lies within minutes; there the correlation of each reading with the next one in time is returned
+    (1 less half of von Neumann's ratio, 1941).
+
+    Args:
+        values: (rows,) readings; NaN where missing.
+        minute: (rows,) times; NaN where unknown. Such rows take no part.
+
+    Returns:
+        The share; 0 for a constant, and where fewer than 30 readings have a time.
     """
     use = np.isfinite(values) & np.isfinite(minute)
     readings = pd.Series(values[use])
-    within = readings - readings.groupby(minute[use]).transform("mean")
+    if len(readings) < _FEWEST or readings.min() == readings.max():
+        return 0.0
     freedom = len(readings) - len(np.unique(minute[use]))
+    if freedom < len(readings) / 10:
+        steps = np.diff(readings.to_numpy()[np.argsort(minute[use], kind="stable")])
+        return float(1 - (steps**2).mean() / 2 / readings.var())
+    within = readings - readings.groupby(minute[use]).transform("mean")
     return float(1 - (within**2).sum() / freedom / readings.var())
 
 

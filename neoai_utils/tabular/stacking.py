@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_array, diags_array
+from scipy.linalg import cho_solve_banded, cholesky_banded
+from scipy.sparse import csr_array
+from scipy.sparse.linalg import LinearOperator, cg
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.model_selection import KFold, cross_val_predict
 
 __all__ = ["TimeCurve", "out_of_fold"]
 
 Floats = NDArray[np.float64]
+_STEPS = 1000  # of conjugate gradients; a few dozen settle the course
 
 
 def out_of_fold(model: Any, train: Any, target: Floats, test: Any, *, folds: int = 5, seed: int = 0) -> Floats:
@@ -27,13 +30,13 @@ def out_of_fold(model: Any, train: Any, target: Floats, test: Any, *, folds: int
         train: (rows, features) table, array or sparse matrix.
         target: (rows,) target.
         test: (test rows, features), as `train`.
-        folds: number of parts; each part is predicted by a model fitted to the others.
+        folds: number of parts (at most one for each row); each part is predicted by a model fitted to the others.
         seed: shuffles the rows into parts.
 
     Returns:
         (rows + test rows,) predictions.
     """
-    parts = KFold(folds, shuffle=True, random_state=seed)
+    parts = KFold(min(folds, len(target)), shuffle=True, random_state=seed)
     inside = cross_val_predict(model, train, target, cv=parts)
     outside = clone(model).fit(train, target).predict(test)
     return np.concatenate([inside, outside])
@@ -47,7 +50,7 @@ class TimeCurve(RegressorMixin, BaseEstimator):  # type: ignore[misc]
     "A perfect smoother", 2003) with P in the place of the identity.
 
     Args:
-        smoothness: penalty on the squared difference of neighbouring minutes.
+        smoothness: penalty on the squared difference of neighbouring minutes; positive.
 
     Attributes:
         curve_: (minutes,) fitted course.
@@ -57,14 +60,37 @@ class TimeCurve(RegressorMixin, BaseEstimator):  # type: ignore[misc]
         self.smoothness = smoothness
 
     def fit(self, where: csr_array, target: Floats) -> TimeCurve:
-        """Fit the course to (rows, minutes) probabilities and (rows,) targets."""
-        minutes = where.shape[1]
-        step = diags_array([-1.0, 1.0], offsets=[0, 1], shape=(minutes - 1, minutes))
-        system = (where.T @ where + self.smoothness * (step.T @ step)).toarray()
+        """Fit the course to (rows, minutes) probabilities and (rows,) targets.
+
+        The system is never written out: conjugate gradients (Hestenes and Stiefel 1952) need only its products, so
+        memory grows with the number of probabilities above 0. If each row had one minute, the system would be
+        tridiagonal; that part of it is solved exactly in each step (a preconditioner), so that few steps are needed.
+        """
+        back = where.T.tocsr()
+        near = _tridiagonal(where.power(2).sum(axis=0), self.smoothness)
+
+        def product(curve: Floats) -> Floats:
+            jumps = np.diff(curve)
+            return np.asarray(back @ (where @ curve) - self.smoothness * np.diff(jumps, prepend=0.0, append=0.0))
+
+        shape = (where.shape[1],) * 2
+        system = LinearOperator(shape, product, dtype=np.float64)
+        solve_near = LinearOperator(shape, lambda rest: cho_solve_banded((near, True), rest), dtype=np.float64)
         middle = target.mean()
-        self.curve_ = middle + np.linalg.solve(system, where.T @ (target - middle))
+        found, _ = cg(system, back @ (target - middle), rtol=1e-12, maxiter=_STEPS, M=solve_near)
+        self.curve_ = middle + found
         return self
 
     def predict(self, where: csr_array) -> Floats:
         """Return the expected target of (rows, minutes) probabilities."""
         return np.asarray(where @ self.curve_)
+
+
+def _tridiagonal(diagonal: Floats, smoothness: float) -> Floats:
+    """Return the Cholesky factor, as (2, n) bands, of `diagonal` + smoothness times the penalty on jumps."""
+    bands = np.zeros((2, len(diagonal)))
+    bands[0] = diagonal
+    bands[0, 1:] += smoothness
+    bands[0, :-1] += smoothness
+    bands[1, :-1] = -smoothness
+    return np.asarray(cholesky_banded(bands, lower=True))

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["IDENTITY", "Transform", "box_cox"]
+from neoai_utils import errors
+from neoai_utils.errors import ParameterError
+
+__all__ = ["IDENTITY", "Transform", "box_cox", "log_of", "offset_to_positive"]
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Transform:
-    """A transform of a positive target.
+    """A transform of a target.
 
     Attributes:
         name: for tables and figures.
@@ -36,6 +39,22 @@ class Transform:
 IDENTITY = Transform("y", lambda y: y, lambda z: z)
 
 
+def log_of(target: Floats) -> Transform:
+    """Return the logarithm for targets like `target`, (rows,); log(y + c), with a warning, where some are 0 or less."""
+    offset = offset_to_positive(target)
+    log = box_cox(0, scale=float(np.median(target + offset)))
+    if offset == 0:
+        return log
+    errors.warn(f"the target goes down to {target.min():g}, where there is no logarithm; log(y + {offset:g}) is used.")
+    return Transform(f"log (y + {offset:g})", lambda y: log.forward(y + offset), lambda z: log.inverse(z) - offset)
+
+
+def offset_to_positive(target: Floats) -> float:
+    """Return 0 for a positive target, (rows,), else what moves its least value to one standard deviation above 0."""
+    least = float(target.min())
+    return 0.0 if least > 0 else (float(target.std()) or 1.0) - least
+
+
 def box_cox(power: float, scale: float = 1.0) -> Transform:
     """Return the Box-Cox transform ((y / scale)^power - 1) / power, the logarithm for power 0; it increases with y.
 
@@ -44,10 +63,10 @@ def box_cox(power: float, scale: float = 1.0) -> Transform:
         scale: a typical target; keeps the numbers near 1.
 
     Raises:
-        ValueError: `scale` is not positive.
+        ParameterError: `scale` is not positive.
     """
     if scale <= 0:
-        raise ValueError(f"the scale of a Box-Cox transform must be positive, got {scale}")
+        raise ParameterError(f"the scale of a Box-Cox transform must be positive, got {scale}.")
     if power == 0:
         return Transform("log y", lambda y: np.log(y / scale), lambda z: scale * np.exp(z))
     # a model may overshoot the transform's range, where no way back exists; the base is kept positive

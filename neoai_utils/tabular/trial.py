@@ -42,8 +42,8 @@ class Stacked:
 
 
 def held_out_rows(rows: int, share: float = 0.25, seed: int = 0) -> NDArray[np.bool_]:
-    """Return a (rows,) mask with a random `share` of True."""
-    chosen = np.random.default_rng(seed).permutation(rows)[: round(share * rows)]
+    """Return a (rows,) mask with a random `share` of True, one row at least."""
+    chosen = np.random.default_rng(seed).permutation(rows)[: max(1, round(share * rows))]
     return np.isin(np.arange(rows), chosen)
 
 

@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
 
+from neoai_utils import errors
+from neoai_utils.tabular.transforms import offset_to_positive
+
 __all__ = ["density_ratio", "low_target_weights"]
 
 Floats = NDArray[np.float64]
@@ -28,8 +31,11 @@ def density_ratio(train: pd.DataFrame, test: pd.DataFrame, *, folds: int = 3, se
         seed: shuffles the rows into parts.
 
     Returns:
-        (train rows,) weights of mean 1; the area under the ROC curve, 0.5 where the tables are alike.
+        (train rows,) weights of mean 1; the area under the ROC curve, 0.5 where the tables are alike. A table of fewer
+        rows than `folds` cannot be told from another; then all weights are 1.
     """
+    if min(len(train), len(test)) < folds:
+        return np.ones(len(train)), 0.5
     both = pd.concat([train, test], ignore_index=True)
     is_test = np.repeat([0, 1], [len(train), len(test)])
     model = lgb.LGBMClassifier(  # small trees and large leaves: p / (1 - p) punishes overconfidence
@@ -43,15 +49,15 @@ def density_ratio(train: pd.DataFrame, test: pd.DataFrame, *, folds: int = 3, se
 
 
 def low_target_weights(target: Floats, power: float) -> Floats:
-    """Return weights in proportion to target^-power, of mean 1.
+    """Return weights in proportion to target^-power, (rows,), of mean 1.
 
     The trainer's absolute error counts a miss once, the metric squares it; the large misses lie where the target is
-    low and rows are few, so weight there moves the trainer towards the metric.
-
-    Raises:
-        ValueError: a target is not positive.
+    low and rows are few, so weight there moves the trainer towards the metric. Targets below a thousandth of their mean
+    weigh as much as that. Where some are 0 or less, target + c takes the target's place, with a warning.
     """
-    if (target <= 0).any():
-        raise ValueError(f"weights by a power of the target need positive targets; the least is {target.min()}")
-    weight = target**-power
+    offset = offset_to_positive(target)
+    if offset and power:
+        errors.warn(f"the target goes down to {target.min():g}; weights are powers of the target + {offset:g}.")
+    positive = target + offset
+    weight = np.maximum(positive, 1e-3 * positive.mean()) ** -power
     return np.asarray(weight / weight.mean())

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import gzip
+import re
+import warnings
+import zipfile
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neoai_utils.clustering import files
-from neoai_utils.errors import DataError, SubmissionError
+from neoai_utils.errors import DataError, DataWarning, SubmissionError
 
 
 @pytest.fixture
@@ -78,43 +83,89 @@ def test_a_missing_file_is_named(competition):
         files.read(competition)
 
 
-def test_a_wrong_key_is_named(competition):
-    save(competition / "data_1.npz", np.ones((40, 128, 4), np.float32), key="W")
-    with pytest.raises(DataError, match=r"data_1\.npz has no key arr_0; found: W"):
+@pytest.mark.parametrize("others", [{}, {"labels": np.arange(40)}])
+def test_another_key_is_told(competition, others):
+    left = np.load(competition / "data_1.npz")["arr_0"]
+    np.savez(competition / "data_1.npz", **others, W=left)
+    with pytest.warns(DataWarning, match=r"data_1\.npz has no array arr_0 of factors; W has their shape and is taken"):
+        assert (files.read(competition).left == left).all()
+    files.check_submission(files.submission(np.zeros(40, int)), competition)
+
+
+def test_two_arrays_that_could_be_meant(competition):
+    np.savez(competition / "data_1.npz", A=np.ones((40, 128, 4)), B=np.ones((40, 128, 4)))
+    with pytest.raises(DataError, match=r"one array arr_0 of the shape .*found: A \(40, 128, 4\), B \(40, 128, 4\)"):
         files.read(competition)
 
 
-@pytest.mark.parametrize("shape", [(40, 4, 128), (40, 128), (40, 128, 5), (40, 64, 4), (0, 128, 4), (1, 40, 128, 4)])
+def test_the_key_goes_before_other_arrays(competition):
+    left = np.load(competition / "data_1.npz")["arr_0"]
+    np.savez(competition / "data_1.npz", other=left + 1, arr_0=left)
+    assert (files.read(competition).left == left).all()
+
+
+@pytest.mark.parametrize("shape", [(40, 128), (40, 128, 5), (40, 64, 4), (0, 128, 4), (1, 40, 128, 4), (128, 4, 40)])
 def test_a_wrong_shape_is_named(competition, shape):
     save(competition / "data_1.npz", np.ones(shape, np.float32))
-    with pytest.raises(DataError, match=r"data_1\.npz: arr_0 must have the shape \(n, 128, 4\), this one has"):
+    with pytest.raises(
+        DataError, match=rf"data_1\.npz must hold one array arr_0.*found: arr_0 {re.escape(str(shape))}"
+    ):
         files.read(competition)
 
 
-def test_swapped_files_are_recognised(competition):
+def test_swapped_files_are_read_as_meant(competition):
+    plain = files.read(competition)
     (competition / "data_1.npz").rename(competition / "other")
     (competition / "data_2.npz").rename(competition / "data_1.npz")
     (competition / "other").rename(competition / "data_2.npz")
-    with pytest.raises(DataError, match="Were the two files swapped"):
-        files.read(competition)
+    with pytest.warns(DataWarning, match=r"data_1\.npz has the shape of data_2\.npz .*read as swapped"):
+        found = files.read(competition)
+    assert (found.left == plain.left).all() and (found.right == plain.right).all()
 
 
-@pytest.mark.parametrize("kind", ["int64", "uint8", "complex64", "U4"])
+@pytest.mark.parametrize("name", files.REQUIRED)
+def test_a_transposed_file_is_read_as_meant(competition, name):
+    plain = files.read(competition)
+    save(competition / name, np.load(competition / name)["arr_0"].transpose(0, 2, 1))
+    with pytest.warns(DataWarning, match=rf"{re.escape(name)} has the shape \(40, .*read as transposed"):
+        found = files.read(competition)
+    assert (found.left == plain.left).all() and (found.right == plain.right).all()
+
+
+@pytest.mark.parametrize("kind", ["complex64", "U4", "bool"])
 def test_a_wrong_dtype_is_named(competition, kind):
     save(competition / "data_2.npz", np.ones((40, 4, 128)).astype(kind))
-    with pytest.raises(DataError, match=r"data_2\.npz: arr_0 must hold floating-point numbers"):
+    with pytest.raises(DataError, match=r"data_2\.npz must hold numbers \(float32\)"):
         files.read(competition)
 
 
-@pytest.mark.parametrize(
-    ("value", "message"), [(np.nan, "a gap or an infinity"), (np.inf, "a gap or an inf"), (-0.5, "a negative number")]
-)
-def test_a_bad_number_is_found(competition, value, message):
-    array = np.ones((40, 4, 128), np.float32)
+@pytest.mark.parametrize("kind", ["float16", "float64", ">f4", "int64", "uint8"])
+def test_numbers_of_other_kinds_are_brought_to_float32(competition, kind):
+    right = np.arange(40 * 512).reshape(40, 4, 128) % 100
+    save(competition / "data_2.npz", right.astype(kind))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        found = files.read(competition).right
+    assert found.dtype == np.float32 and (found == right).all()
+    assert ["whole numbers" in str(one.message) for one in caught] == [True] * ("int" in kind)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
+def test_a_gap_or_an_infinity_is_found(competition, value):
+    array = np.ones((40, 4, 128))
     array[17, 2, 100] = value
     save(competition / "data_2.npz", array)
-    with pytest.raises(DataError, match=rf"data_2\.npz: arr_0 holds {message}.*picture 17"):
+    with pytest.raises(DataError, match=r"data_2\.npz holds a gap or an inf.*first in picture 17, row 2, column 100"):
         files.read(competition)
+
+
+def test_negative_numbers_are_told_and_kept(competition):
+    array = np.ones((40, 4, 128), np.float32)
+    array[17, 2, 100:103] = -0.5
+    save(competition / "data_2.npz", array)
+    with pytest.warns(DataWarning, match=r"3 of 20480 numbers are negative, first in picture 17, row 2, col") as caught:
+        assert (files.read(competition).right == array).all()
+    assert len(caught) == 1
 
 
 def test_counts_that_differ(competition):
@@ -140,10 +191,24 @@ def test_a_damaged_file_is_named(competition, keep):
         files.read(competition)
 
 
-def test_a_bare_array_is_named(competition):
+def test_a_single_array_is_told(competition):
+    left = np.load(competition / "data_1.npz")["arr_0"]
     with (competition / "data_1.npz").open("wb") as file:
-        np.save(file, np.ones((40, 128, 4), np.float32))
-    with pytest.raises(DataError, match="bare array"):
+        np.save(file, left)
+    with pytest.warns(DataWarning, match="the array without name has their shape and is taken"):
+        assert (files.read(competition).left == left).all()
+
+
+def test_archives_of_something_else(competition):
+    for name in ("data_1.npz", "train.csv"):
+        with zipfile.ZipFile(competition / "data_2.npz", "w") as archive:
+            archive.writestr(name, b"whatever")
+        with pytest.raises(
+            DataError, match=rf"data_2\.npz is an archive that holds {re.escape(name)}, no .* Unpack it"
+        ):
+            files.read(competition)
+    (competition / "data_2.npz").write_bytes(gzip.compress(b"whatever"))
+    with pytest.raises(DataError, match=r"data_2\.npz cannot be read .* it is packed by gzip\. Unpack it"):
         files.read(competition)
 
 
@@ -172,7 +237,8 @@ def test_a_target_that_is_no_cluster_number(competition, answer, value):
     frame = answer.astype({"target": object})
     frame.loc[5, "target"] = value
     with pytest.raises(
-        SubmissionError, match=r"id 5: the target must be a cluster number, a whole number from 0 to 31"
+        SubmissionError,
+        match=r"id 5: the target must be a (cluster number, a whole number from 0 to 31|whole number), not",
     ):
         files.check_submission(frame, competition)
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import argparse
 import re
+import warnings
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ import torch
 from timm.models.tiny_vit import TinyVit
 
 from neoai_utils.continual import checkpoint
-from neoai_utils.errors import DataError
+from neoai_utils.errors import DataError, DataWarning
 
 
 @pytest.mark.parametrize("prefix", [True, False])
@@ -53,9 +56,9 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path: Path, capsys: pytest.
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ([torch.ones(2)], "holds a list in place of a state dict"),
-        ({}, "holds a dict in place of"),
-        ({"epoch": 3}, "entry 'epoch' is a int in place of a tensor"),
+        ([torch.ones(2)], "holds no named tensors in place of a state dict. Where the file was made, write torch.save"),
+        ({}, "holds no named tensors"),
+        ({"epoch": 3}, "holds no named tensors"),
         ({"w": torch.tensor([1.0, float("nan")])}, "w holds NaN or infinity"),
     ],
 )
@@ -83,12 +86,118 @@ def test_wrong_shapes_are_refused(tiny: TinyVit, tmp_path: Path) -> None:
     checkpoint.save(state | {"stages.0.blocks.0.conv1.conv.weight": torch.zeros(3, 3)}, path)
     with pytest.raises(DataError, match="do not fit together"):
         checkpoint.load(path, 102)
-    checkpoint.save(state | {"stranger": torch.zeros(1)}, path)
-    with pytest.raises(DataError, match="stranger"):
+    checkpoint.save({name: values for name, values in state.items() if name != "head.fc.bias"}, path)
+    with pytest.raises(DataError, match=r"lacks head\.fc\.bias, which this TinyViT needs"):
         checkpoint.load(path, 102)
     checkpoint.save({"fc.weight": torch.zeros(102, 5)}, path)
-    with pytest.raises(DataError, match="no TinyViT: it has no"):
+    with pytest.raises(DataError, match=r"no TinyViT: it has no 'patch_embed.*', but model\.fc\.weight"):
         checkpoint.load(path, 102)
+
+
+def put_before(prefix: str, state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {prefix + name: values for name, values in state.items()}
+
+
+def shifted(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name: values + 1 for name, values in state.items()}
+
+
+def same(found: TinyVit, state: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(values, state[name]) for name, values in found.state_dict().items())
+
+
+PREFIXES = ("", "model.", "module.", "module.model.", "_orig_mod.", "model._orig_mod.", "net.", "student.module.")
+
+
+@pytest.mark.parametrize("prefix", PREFIXES)
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_what_wraps_a_network_is_taken_off(tiny: TinyVit, tmp_path: Path, prefix: str, wrapped: bool) -> None:
+    state = put_before(prefix, tiny.state_dict())
+    path = tmp_path / "model.pt"
+    torch.save({"state_dict": state, "epoch": 3, "optimizer": {"state": {0: {"step": torch.ones(1)}}}}, path)
+    if not wrapped:
+        torch.save(state, path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert same(checkpoint.load(path, 102), tiny.state_dict())
+
+
+def test_a_part_that_was_compiled_by_itself(tiny: TinyVit, tmp_path: Path) -> None:
+    state = {name.replace("stages.1.", "stages.1._orig_mod."): values for name, values in tiny.state_dict().items()}
+    torch.save(state, tmp_path / "model.pt")
+    assert same(checkpoint.load(tmp_path / "model.pt", 102), tiny.state_dict())
+
+
+@pytest.mark.parametrize("nested", [True, False])
+@pytest.mark.parametrize("names", [("model", "ema"), ("ema_model", "model"), ("teacher", "student")])
+def test_a_network_goes_before_its_running_average(tiny: TinyVit, tmp_path: Path, nested: bool, names) -> None:
+    states = [tiny.state_dict() if "ema" not in n and n != "teacher" else shifted(tiny.state_dict()) for n in names]
+    content: dict = dict(zip(names, states, strict=True))
+    if not nested:
+        content = {k: v for name, state in content.items() for k, v in put_before(f"{name}.", state).items()}
+    torch.save(content, tmp_path / "model.pt")
+    with pytest.warns(DataWarning, match=r"model\.pt holds several networks"):
+        assert same(checkpoint.load(tmp_path / "model.pt", 102), tiny.state_dict())
+
+
+def test_further_keys_are_told_and_left_out(tiny: TinyVit, tmp_path: Path) -> None:
+    path, state = tmp_path / "model.pt", tiny.state_dict()
+    strangers = {"stranger": torch.zeros(1), "another": torch.zeros(1)}
+    checkpoint.save(state | strangers, path)
+    with pytest.warns(DataWarning, match=r"model\.pt: no part of a TinyViT is called stranger and 1 more; left out"):
+        assert same(checkpoint.load(path, 102), state)
+    torch.save(put_before("model.", state) | {"criterion.weight": torch.zeros(1), "epoch": 4}, path)
+    with pytest.warns(DataWarning, match=r"holds also criterion\.weight and 1 more; left out"):
+        assert same(checkpoint.load(path, 102), state)
+
+
+def test_files_of_other_formats(tiny: TinyVit, tmp_path: Path) -> None:
+    from safetensors.torch import save_file
+
+    path, state = tmp_path / "model.pt", tiny.state_dict()
+    save_file(state, path)
+    assert same(checkpoint.load(path, 102), state)
+    torch.save({name: values.half() if values.is_floating_point() else values for name, values in state.items()}, path)
+    assert checkpoint.load(path, 102).head.fc.weight.dtype == torch.float32
+    torch.save(tiny, path)
+    with pytest.raises(
+        DataError, match=r"a pickled timm.*TinyVit, .*refused.*write torch\.save\(model\.state_dict\(\)"
+    ):
+        checkpoint.load(path, 102)
+    save_file(state, tmp_path / "model.safetensors")
+    with pytest.warns(DataWarning, match=r"model\.safetensors beside it is read"):
+        assert same(checkpoint.load(path, 102), state)
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (b"", "it is empty"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer"),
+        (b"<!DOCTYPE html>", "it is a web page"),
+        (b"\x1f\x8b\x08", "it is packed by gzip. Unpack it"),
+    ],
+)
+def test_what_a_file_is_in_place_of_a_network(tmp_path: Path, content: bytes, told: str) -> None:
+    (tmp_path / "model.pt").write_bytes(content)
+    with pytest.raises(DataError, match=rf"model\.pt cannot be read as a state dict of plain tensors: {told}"):
+        checkpoint.load(tmp_path / "model.pt", 102)
+
+
+def test_a_network_in_a_zip_archive(tiny: TinyVit, tmp_path: Path) -> None:
+    checkpoint.save(tiny.state_dict(), tmp_path / "inner.pt")
+    with zipfile.ZipFile(tmp_path / "model.pt", "w") as archive:
+        archive.write(tmp_path / "inner.pt", "inner.pt")
+    with pytest.raises(DataError, match=r"it is a ZIP archive that holds inner\.pt\. Unpack it"):
+        checkpoint.load(tmp_path / "model.pt", 102)
+
+
+def test_torchs_advice_to_trust_the_file_is_not_passed_on(tmp_path: Path) -> None:
+    for content in (Trap(), {"model.head": Trap()}, argparse.Namespace(rate=1)):
+        torch.save(content, tmp_path / "model.pt")
+        with pytest.raises(DataError) as caught:
+            checkpoint.load(tmp_path / "model.pt", 102)
+        assert "weights_only" not in str(caught.value)
 
 
 def test_a_clone_is_free_of_its_model(tiny: TinyVit) -> None:

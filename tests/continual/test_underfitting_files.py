@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neoai_utils.continual import files
-from neoai_utils.errors import DataError, ParameterError, SubmissionError
+from neoai_utils.errors import DataError, DataWarning, ParameterError, SubmissionError
 
 
 def test_reads_what_is_given(competition: Path) -> None:
@@ -51,6 +51,79 @@ def test_a_bad_table_is_refused(competition: Path, table: str, message: str) -> 
     (competition / "train.csv").write_text(table)
     with pytest.raises(DataError, match=re.escape(message)):
         files.read(competition)
+
+
+def test_numbers_that_begin_at_one_are_recognised(competition: Path) -> None:
+    (competition / "train.csv").write_text("path,class\na.jpg,1\nb.png,102\n")
+    with pytest.raises(DataError, match=r"class 102 is not one of 0 to 101\. Subtract 1 from all"):
+        files.read(competition)
+
+
+@pytest.mark.parametrize("spelling", ["4", "4.0", '"4"', " 4"])
+def test_classes_in_other_spellings(competition: Path, spelling: str) -> None:
+    (competition / "train.csv").write_text(f"path,class\na.jpg,{spelling}\nb.png,92\nc.jpg,{spelling}\n")
+    assert files.read(competition).train_classes.tolist() == [4, 92, 4]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["A.JPG", "train_images/a.jpg", "train_images\\a.jpg", "./a.jpg", "C:\\data\\a.jpg", "/kaggle/input/x/a.jpg", "a"],
+)
+def test_names_of_pictures_in_other_spellings(competition: Path, name: str) -> None:
+    (competition / "train.csv").write_text(f"path,class\n{name},4\nb.png,92\nc.jpg,4\n")
+    assert [path.name for path in files.read(competition).train_paths] == ["a.jpg", "b.png", "c.jpg"]
+
+
+def test_accents_of_a_mac(competition: Path) -> None:
+    """A Mac's archives spell é as e and an accent, a table written elsewhere as one letter."""
+    (competition / "train_images/a.jpg").rename(competition / "train_images/caf\u0065\u0301.jpg")
+    (competition / "train.csv").write_text("path,class\ncaf\u00e9.jpg,4\nb.png,92\nc.jpg,4\n", encoding="utf-8")
+    assert len(files.read(competition).train_paths) == 3
+
+
+def test_a_name_that_fits_several_pictures_means_none(competition: Path) -> None:
+    folder = competition / "train_images"
+    (folder / "A.jpg").write_bytes((folder / "a.jpg").read_bytes())
+    with pytest.warns(DataWarning, match=r"A\.jpg in no row of train\.csv"):
+        assert files.read(competition).train_paths[0] == folder / "a.jpg", "the exact name goes before the others"
+    (folder / "a.jpg").rename(folder / "a.JPG")
+    with pytest.warns(DataWarning, match=r"names a\.jpg, which .*train_images lacks"):
+        assert [path.name for path in files.read(competition).train_paths] == ["b.png", "c.jpg"]
+
+
+def test_rows_without_picture_and_pictures_without_row_are_left_out(competition: Path) -> None:
+    (competition / "train_images/c.jpg").rename(competition / "train_images/d.jpg")
+    with pytest.warns(DataWarning) as caught:
+        found = files.read(competition)
+    assert found.train_classes.tolist() == [4, 92]
+    said = [str(one.message) for one in caught if one.category is DataWarning]
+    assert "train.csv names c.jpg, which" in said[0] and "left out" in said[0]
+    assert "train_images: d.jpg in no row of train.csv; left out" in said[1]
+
+
+def test_a_class_that_loses_all_its_pictures_stops(competition: Path) -> None:
+    """It would count as an old class from then on."""
+    (competition / "train_images/b.png").unlink()
+    with pytest.raises(DataError, match=r"names the picture 'b\.png'.*no other picture of class 92"):
+        files.read(competition)
+
+
+def test_one_picture_under_two_names(competition: Path) -> None:
+    (competition / "train.csv").write_text("path,class\na.jpg,4\nb.png,92\ntrain_images/a.jpg,4\n")
+    with pytest.raises(DataError, match=r"a\.jpg is named in two rows"):
+        files.read(competition)
+
+
+def test_pictures_are_turned_as_viewers_turn_them(tmp_path: Path) -> None:
+    from PIL import Image
+
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    upright = np.zeros((20, 10, 3), np.uint8)
+    upright[:10] = 255
+    Image.fromarray(upright).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
+    found = files.pixels([tmp_path / "a.png"], 20)[0].transpose(1, 2, 0)
+    assert (found[:10, 5:15] == 255).all() and found[10:].max() == 0
 
 
 def test_an_empty_test_folder_is_refused(competition: Path) -> None:
@@ -125,7 +198,7 @@ def test_submission_goes_out_and_comes_back(competition: Path, tmp_path: Path) -
         (lambda f: pd.concat([f, f[:1]]), "has the id 10.jpg twice"),
         (lambda f: f.assign(id=["10.jpg", "2.jpg", "x.png", "z.png"]), "misses id y.webp"),
         (lambda f: f.assign(**{"class": [0, 1, 2, 102]}), "y.webp: class 102 is not"),
-        (lambda f: f.assign(**{"class": [0, 1, 2, 2.5]}), "y.webp: class"),
+        (lambda f: f.assign(**{"class": [0, 1, 2, 2.5]}), "id y.webp: the class must be a whole number, not 2.5"),
         (lambda f: f.assign(**{"class": [0, None, 2, 3]}), "has no class in row 2"),
     ],
 )

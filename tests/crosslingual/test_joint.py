@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import pytest
 import torch
+import transformers
 
 from neoai_utils.crosslingual import joint
 from neoai_utils.crosslingual.conll import Labels, Utterance
 from neoai_utils.crosslingual.encoding import IGNORED, Collator
 from neoai_utils.crosslingual.joint import JointModel
-from neoai_utils.errors import ParameterError
+from neoai_utils.crosslingual.masked_language import can_read, read_on
+from neoai_utils.crosslingual.prediction import predict
+from neoai_utils.crosslingual.training import Part, Plan, fine_tune
+from neoai_utils.errors import DataError, DataWarning, ParameterError
 
 LABELS = Labels(("play", "wake"), ("O", "B-time", "I-time"))
 WAKE = Utterance(("wakeme", "at", "six"), "wake", ("O", "B-time", "I-time"))
@@ -58,6 +62,101 @@ def test_the_loss_is_the_sum_of_both(tokenizer, model):
     tagged = logits.slots.log_softmax(2)[[0, 0, 0, 1], [1, 3, 4, 1], [0, 1, 2, 0]]
     assert joint.loss(model, batch).item() == pytest.approx((intent - tagged.mean()).item(), abs=1e-5)
     assert float(joint.loss(model, Collator(tokenizer, LABELS)([Utterance(("play",))]))) == 0.0
+
+
+SIZE = {
+    "vocab_size": 13, "hidden_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2,
+    "intermediate_size": 32, "max_position_embeddings": 32,
+}  # fmt: skip
+SPECIAL = {"pad_token_id": 0, "cls_token_id": 2, "sep_token_id": 3, "bos_token_id": 2, "eos_token_id": 3}
+DISTIL = {"vocab_size": 13, "dim": 16, "n_layers": 1, "n_heads": 2, "hidden_dim": 32}
+ENCODERS = {
+    "BERT": lambda: transformers.BertModel(transformers.BertConfig(**SIZE)),
+    "BERT with its head": lambda: transformers.BertForMaskedLM(transformers.BertConfig(**SIZE)),
+    "XLM-R": lambda: transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**SIZE, pad_token_id=0)),
+    "mDeBERTa": lambda: transformers.DebertaV2Model(transformers.DebertaV2Config(**SIZE)),
+    "mmBERT": lambda: transformers.ModernBertModel(transformers.ModernBertConfig(**SIZE, **SPECIAL)),
+    "DistilBERT": lambda: transformers.DistilBertModel(
+        transformers.DistilBertConfig(**DISTIL, max_position_embeddings=32)
+    ),
+    "ELECTRA": lambda: transformers.ElectraModel(transformers.ElectraConfig(**SIZE, embedding_size=8)),
+}
+LONG = Utterance(("play",) * 60, "wake", ("O",) * 60)
+
+
+def saved(folder, model, tokenizer):
+    torch.manual_seed(0)
+    model().save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", ENCODERS)
+def test_every_encoder_of_transformers_learns_and_reads(tmp_path, tokenizer, name, stored):
+    """Whatever its class and its stored type: it is trained in float32, on texts longer than it can read as well."""
+    folder = saved(tmp_path, lambda: ENCODERS[name]().to(stored), tokenizer)
+    encoder, words = joint.load_encoder(folder)
+    assert {weight.dtype for weight in encoder.parameters()} == {torch.float32}
+    assert getattr(encoder, "pooler", None) is None
+    plan = Plan(80, batch=3, rate=1e-2)
+    trained = fine_tune(encoder, Collator(words, LABELS), [Part([WAKE, PLAY, LONG])], plan, seed=0)
+    answers = predict(trained, Collator(words, LABELS), [WAKE, PLAY, LONG])
+    assert [LABELS.intents[place] for place in answers.intents.argmax(1)] == [u.intent for u in (WAKE, PLAY, LONG)]
+    assert can_read(encoder, words)
+    read, losses = read_on(encoder, words, ["wakeme at six", ("play at six", "сыграй в шесть")], 60, 0, rate=1e-2)
+    assert sum(losses[-10:]) < sum(losses[:10])
+    assert read.get_input_embeddings().weight.dtype == torch.float32
+
+
+def test_a_tokenizer_without_special_pieces_will_do(tmp_path, tokenizer):
+    bare = transformers.PreTrainedTokenizerFast(tokenizer_object=tokenizer.backend_tokenizer, unk_token="[UNK]")
+    with pytest.warns(DataWarning, match=r"has no padding piece; '\[PAD\]' fills up, and is masked"):
+        encoder, words = joint.load_encoder(saved(tmp_path, ENCODERS["BERT"], bare))
+    answers = predict(joint.JointModel(encoder, 2, 3).eval(), Collator(words, LABELS), [WAKE, PLAY])
+    alone = predict(joint.JointModel(encoder, 2, 3).eval(), Collator(words, LABELS), [PLAY])
+    assert answers.intents.shape == (2, 2)
+    assert alone.slots[0].shape == answers.slots[1].shape
+    assert not can_read(encoder, words)
+    with pytest.raises(ParameterError, match="needs a mask piece"):
+        read_on(encoder, words, ["play"], steps=1, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("model", "told"),
+    [
+        (
+            lambda: transformers.GPT2Model(transformers.GPT2Config(vocab_size=13, n_embd=16, n_layer=1, n_head=2)),
+            "is no encoder: its first piece.*does not see the last one. Give an encoder such as XLM-R",
+        ),
+        (
+            lambda: transformers.T5Model(
+                transformers.T5Config(vocab_size=13, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
+            ),
+            "t5 is an encoder with a decoder, and only an encoder is asked for",
+        ),
+        (
+            lambda: transformers.BertModel(transformers.BertConfig(**SIZE | {"vocab_size": 7})),
+            "has 13 pieces, the encoder's table only 7 rows. Give the tokenizer that belongs to it",
+        ),
+        (
+            lambda: transformers.ViTModel(
+                transformers.ViTConfig(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32)
+            ),
+            "cannot be used as an encoder",
+        ),
+    ],
+    ids=["decoder", "encoder and decoder", "foreign tokenizer", "pictures"],
+)
+def test_what_is_no_encoder_is_told(tmp_path, tokenizer, model, told):
+    with pytest.raises(DataError, match=told):
+        joint.load_encoder(saved(tmp_path, model, tokenizer))
+
+
+def test_a_slow_tokenizer_is_told(tmp_path, tokenizer, monkeypatch):
+    monkeypatch.setattr(type(tokenizer), "is_fast", property(lambda _: False))
+    with pytest.raises(DataError, match="is not a fast one.*Put a tokenizer.json"):
+        joint.load_encoder(saved(tmp_path, ENCODERS["BERT"], tokenizer))
 
 
 def test_padding_changes_nothing(tokenizer, model):

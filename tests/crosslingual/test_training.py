@@ -58,6 +58,13 @@ def test_gradients_are_cut_and_the_encoder_given_is_left_alone(encoder, tokenize
     assert any(not torch.allclose(weight, before[name], rtol=2e-4, atol=5e-3) for name, weight in moved.items())
 
 
+def test_no_utterance_has_no_answer(encoder, tokenizer):
+    model = fine_tune(encoder, Collator(tokenizer, LABELS), BOTH, replace(PLAN, steps=1), seed=0)
+    answers = predict(model, Collator(tokenizer, LABELS), [])
+    assert answers.intents.shape == (0, len(LABELS.intents))
+    assert answers.slots == ()
+
+
 def test_answers_do_not_depend_on_labels_or_on_company(encoder, tokenizer):
     model = fine_tune(encoder, Collator(tokenizer, LABELS), BOTH, replace(PLAN, steps=3), seed=0)
     together = predict(model, Collator(tokenizer, LABELS), [WAKE, PLAY])

@@ -76,7 +76,12 @@ def test_the_dictionary_keeps_the_likeliest_translations():
     assert dictionary(agreed, least=0.0, most=1) == {"a": ["y"], "b": ["x"]}
 
 
-@pytest.mark.parametrize("pairs", [[], [(["a"], [])], [([], ["b"])]])
+def test_without_pairs_no_word_has_a_translation():
+    empty = ibm_model_1([])
+    assert dictionary(agreement(empty, empty)) == {}
+
+
+@pytest.mark.parametrize("pairs", [[(["a"], [])], [([], ["b"])]])
 def test_nothing_to_learn_from(pairs):
     with pytest.raises(DataError, match="at least one word on either side"):
         ibm_model_1(pairs)

@@ -8,9 +8,10 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
-from neoai_utils.embeddings import files
-from neoai_utils.errors import DataError, NeoaiError, SubmissionError
+from neoai_utils.embeddings import damage, evaluation, files
+from neoai_utils.errors import DataError, DataWarning, NeoaiError, SubmissionError
 
 
 @pytest.fixture
@@ -39,9 +40,79 @@ def test_without_a_model_folder_the_hub_is_meant(competition):
     assert files.read(competition).model_dir is None
 
 
-def test_a_text_may_be_empty_or_read_like_a_gap(competition):
+def test_a_text_may_be_empty_or_a_word_that_looks_empty(competition):
     change(competition / "test.csv", lambda f: f.assign(text=["", "NA", *f["text"][2:]]))
-    assert files.read(competition).test_texts[:2] == ("", "")
+    assert files.read(competition).test_texts[:2] == ("", "NA")
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda f: f[["text", "labels"]],
+        lambda f: f[["labels", "text"]].assign(more=1),
+        lambda f: f.assign(id=1),
+        lambda f: f.assign(labels=f["labels"].str.upper() + " "),
+    ],
+)
+def test_validation_needs_texts_and_labels_alone(competition, edit):
+    before = files.read(competition)
+    change(competition / "val_dataset.csv", edit)
+    given = files.read(competition)
+    assert given.val_texts == before.val_texts
+    assert given.val_labels.tolist() == before.val_labels.tolist()
+
+
+@pytest.mark.parametrize("form", ["{}", "LABEL_{}", "{}.0"])
+def test_labels_may_be_numbers(competition, form):
+    before = files.read(competition).val_labels
+    change(competition / "val_dataset.csv", lambda f: f.assign(labels=[form.format(n) for n in before]))
+    with pytest.warns(DataWarning, match="labels are numbers, not words; 0 as neutral, 1 as positive, 2 as negative"):
+        assert files.read(competition).val_labels.tolist() == before.tolist()
+
+
+def test_minus_one_is_negative(tmp_path, competition):
+    (competition / "val_dataset.csv").write_text("text,labels\na,-1\nb,0\nc,1\n")
+    with pytest.warns(DataWarning, match="-1 as negative, 0 as neutral, 1 as positive"):
+        assert files.read(competition).val_labels.tolist() == [2, 0, 1]
+
+
+def test_texts_may_repeat_and_columns_change_places(competition):
+    change(competition / "test.csv", lambda f: f.assign(text="same", more="x")[["more", "text", "id"]])
+    assert set(files.read(competition).test_texts) == {"same"}
+
+
+@pytest.mark.parametrize("rows", [1, 64])
+def test_a_table_filled_up_to_a_round_number_is_cut(competition, rows):
+    from transformers import AutoModelForSequenceClassification
+
+    folder = competition / "model"
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    words = model.config.vocab_size
+    model.resize_token_embeddings(words + rows)
+    with torch.no_grad():
+        model.get_input_embeddings().weight[words:] = 0
+    model.save_pretrained(folder)
+    padded, tokenizer = files.load_model(folder)
+    table, names = files.table_of(padded, tokenizer)
+    assert len(table) == len(names) == words
+    found = damage.find(table, names)
+    assert found.lost.max() < words, "the rows that fill up are not lost ones"
+    evaluation.install(padded, damage.repaired(found, np.ones((len(found.lost), table.shape[1]), np.float32)))
+    weight = padded.get_input_embeddings().weight
+    assert weight.shape[0] == words + rows
+    assert bool((weight[found.lost] == 1).all())
+    assert not weight[words:].any()
+
+
+def test_a_table_with_too_few_rows_is_refused(competition):
+    from transformers import AutoModelForSequenceClassification
+
+    folder = competition / "model"
+    model = AutoModelForSequenceClassification.from_pretrained(folder)
+    model.resize_token_embeddings(model.config.vocab_size - 1)
+    model.save_pretrained(folder)
+    with pytest.raises(DataError, match="tokens but the embedding table"):
+        files.load_model(folder)
 
 
 @pytest.mark.parametrize("name", ["val_dataset.csv", "test.csv"])

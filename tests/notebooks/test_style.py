@@ -82,6 +82,21 @@ def test_code_is_a_story_not_a_library(book) -> None:
     assert not re.search(r"^\s*[!%]\s*pip|trust_remote_code\s*=\s*True", source, re.MULTILINE)
 
 
+def test_no_cell_takes_a_name_away_from_an_import(book) -> None:
+    """A cell that assigns to an imported function's name breaks the cells before it when they are run again."""
+    trees = [ast.parse(re.sub(r"^[%!].*$", "", cell.source, flags=re.M)) for cell in cells(book, "code")]
+    nodes = [node for tree in trees for node in ast.walk(tree)]
+    imported = {
+        (alias.asname or alias.name).partition(".")[0]
+        for node in nodes
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assigned = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    defined = {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
+    assert not imported & (assigned | defined)
+
+
 def test_every_parameter_is_typed_and_explained(book) -> None:
     found = inspect_notebook(FOLDER / f"{book.metadata['name']}.ipynb")
     names = list(found)

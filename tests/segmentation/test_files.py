@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from neoai_utils.errors import DataError, SubmissionError
+from neoai_utils.errors import DataError, DataWarning, SubmissionError
 from neoai_utils.segmentation import files
+from tests.segmentation.conftest import write_picture
 
 MASKS = st.tuples(st.integers(1, 40), st.integers(1, 40)).flatmap(lambda shape: arrays(bool, shape))
 
@@ -106,16 +107,130 @@ def test_missing_data_dir(tmp_path):
         files.read(tmp_path / "nowhere")
 
 
-def test_missing_mask_is_named(competition):
-    (competition / "cuties/val_masks/beagle_1.png").unlink()
-    with pytest.raises(DataError, match=r"no beagle_1\.png; found there: beagle_0\.png, beagle_2\.png"):
+def test_pictures_without_mask_and_masks_without_picture_are_left_out(competition):
+    folder = competition / "cuties/val_masks"
+    (folder / "beagle_1.png").rename(folder / "pug_4.png")
+    with pytest.warns(DataWarning) as caught:
+        cuties = files.read(competition)
+    assert cuties.val_ids == ("beagle_0", "beagle_2")
+    assert [mask.shape for mask in cuties.val_masks] == [(202, 249), (798, 600)]
+    said = sorted(str(one.message) for one in caught)
+    assert "val_imgs: beagle_1.jpg without a mask of the same name" in said[0]
+    assert "val_masks: pug_4.png without a picture of the same name" in said[1]
+
+
+def test_no_mask_at_all(competition):
+    for path in (competition / "cuties/val_masks").iterdir():
+        path.rename(path.with_stem(f"{path.stem}_mask"))
+    with pytest.raises(
+        DataError, match=r"no mask of a picture.*called beagle_0, .*the masks beagle_0_mask.*same names"
+    ):
         files.read(competition)
+
+
+def test_files_under_other_ends(competition):
+    """Upper-case ends, masks that are no PNG: same ids, same masks."""
+    plain = files.read(competition)
+    for path in (competition / "cuties").glob("*_imgs/*.jpg"):
+        path.rename(path.with_suffix(".JPG" if path.stem in ("7", "beagle_0") else ".jpeg"))
+    for path in (competition / "cuties/val_masks").iterdir():
+        Image.open(path).save(path.with_suffix(".BMP"))
+        path.unlink()
+    found = files.read(competition)
+    assert (found.val_ids, found.test_ids) == (plain.val_ids, plain.test_ids)
+    assert all((one == other).all() for one, other in zip(found.val_masks, plain.val_masks, strict=True))
+    frame = files.submission(found.test_ids, [np.ones(size, bool) for size in found.test_images.sizes()])
+    files.check_submission(frame, competition)
+
+
+@pytest.mark.parametrize("part, name", [("val_imgs", "beagle_1.png"), ("test_imgs", "07.jpg"), ("test_imgs", "7.PNG")])
+def test_two_pictures_of_one_name(competition, part, name):
+    write_picture(competition / "cuties" / part / name, (9, 9), 0)
+    with pytest.raises(DataError, match=rf"{name.split('.')[0]}.*Remove one of them"):
+        files.read(competition)
+
+
+def test_the_three_folders_without_the_one_around_them(competition):
+    assert files.read(competition / "cuties").val_ids == files.read(competition).val_ids
+    files.check_submission(
+        files.submission(files.read(competition).test_ids, map(np.zeros, files.read(competition).test_images.sizes())),
+        competition / "cuties",
+    )
+
+
+# ---------------------------------------------------------------------------------------------- EXIF orientation
+
+TALL = np.zeros((24, 16, 3), np.uint8)
+TALL[:6] = 200
+
+
+def turned(number):
+    exif = Image.Exif()
+    exif[0x0112] = number
+    return exif
+
+
+def camera(folder, number, mask, test=()):
+    """Write one labelled picture with an orientation, stored 24 wide and 16 high or the contrary, and test pictures."""
+    for name in files.REQUIRED:
+        (folder / name).mkdir(parents=True)
+    stored = Image.fromarray(TALL).transpose(Image.Transpose.ROTATE_90) if number >= 5 else Image.fromarray(TALL)
+    stored.save(folder / "cuties/val_imgs/pug_0.png", exif=turned(number))
+    Image.fromarray(mask).save(folder / "cuties/val_masks/pug_0.png")
+    for name, own in enumerate(test or [1]):
+        stored.save(folder / f"cuties/test_imgs/{name}.png", exif=turned(own))
+    return stored
+
+
+def test_a_mask_drawn_on_the_turned_picture(tmp_path):
+    camera(tmp_path, 6, TALL[..., 0] // 200 * 255, test=[6, 1])
+    with pytest.warns(DataWarning, match=r"pug_0\.png and 1 more, with an orientation.*turned as viewers turn them"):
+        cuties = files.read(tmp_path)
+    assert (cuties.val_images[0] == TALL).all()
+    assert (cuties.val_masks[0] == (TALL[..., 0] > 0)).all()
+    assert cuties.test_images.sizes() == [(24, 16), (16, 24)]
+    assert [picture.shape[:2] for picture in cuties.test_images] == [(24, 16), (16, 24)]
+    files.check_submission(files.submission((0, 1), [np.ones((24, 16)), np.ones((16, 24))]), tmp_path)
+
+
+def test_a_mask_drawn_on_the_stored_pixels(tmp_path):
+    """Then nothing is turned, the test pictures neither: their masks are made the same way."""
+    stored = camera(tmp_path, 6, np.full((16, 24), 255, np.uint8), test=[6, 1])
+    with pytest.warns(DataWarning, match=r"pug_0\.png and 1 more, .*left as stored, because masks of val_masks fit"):
+        cuties = files.read(tmp_path)
+    assert (cuties.val_images[0] == np.asarray(stored)).all()
+    assert cuties.test_images.sizes() == [(16, 24), (16, 24)]
+    assert all((picture == np.asarray(stored)).all() for picture in cuties.test_images)
+    files.check_submission(files.submission((0, 1), [np.ones((16, 24))] * 2), tmp_path)
+    with pytest.raises(SubmissionError, match="img_id 0: the mask is 16x24, its picture 24x16"):
+        files.check_submission(files.submission((0, 1), [np.ones((24, 16))] * 2), tmp_path)
+
+
+def test_upside_down_the_size_tells_nothing_and_the_picture_is_turned(tmp_path):
+    stored = camera(tmp_path, 3, np.full((24, 16), 255, np.uint8))
+    with pytest.warns(DataWarning, match="turned as viewers turn them; masks are those of the turned pictures"):
+        cuties = files.read(tmp_path)
+    assert (cuties.val_images[0] == np.asarray(stored)[::-1, ::-1]).all()
+
+
+def test_a_mask_that_fits_in_neither_way_is_told_with_the_orientation(tmp_path):
+    camera(tmp_path, 6, np.full((24, 24), 255, np.uint8))
+    with pytest.raises(
+        DataError, match=r"is 24x24, its picture pug_0\.png is 16x24 .*by its EXIF orientation 6\. .*scale"
+    ):
+        files.read(tmp_path)
+
+
+def test_a_mask_on_its_side(tmp_path):
+    camera(tmp_path, 1, np.full((16, 24), 255, np.uint8))
+    with pytest.raises(DataError, match=r"is 24x16, its picture pug_0\.png is 16x24.*turn the mask by 90 degrees"):
+        files.read(tmp_path)
 
 
 def test_empty_folder(competition):
     for path in (competition / "cuties/test_imgs").iterdir():
         path.unlink()
-    with pytest.raises(DataError, match=r"test_imgs holds no \.jpg picture; found: nothing"):
+    with pytest.raises(DataError, match=r"test_imgs holds no picture; found: nothing"):
         files.read(competition)
 
 
@@ -137,11 +252,14 @@ def test_mask_of_another_size(competition):
         files.read(competition)
 
 
-def test_mask_with_other_values(competition):
-    path = competition / "cuties/val_masks/beagle_2.png"
-    Image.fromarray(np.asarray(Image.open(path)) // 255).save(path)
-    with pytest.raises(DataError, match=r"beagle_2\.png must hold only 0 and 255, but also holds 1"):
-        files.read(competition)
+def test_many_masks_of_zeros_and_ones_give_one_warning(competition):
+    plain = files.read(competition)
+    for path in (competition / "cuties/val_masks").iterdir():
+        Image.fromarray(np.asarray(Image.open(path)) // 255).save(path)
+    with pytest.warns(DataWarning, match=r"beagle_0\.png and 2 more: it holds 0 and 1 .*read as the animal") as caught:
+        found = files.read(competition)
+    assert len(caught) == 1
+    assert all((one == other).all() for one, other in zip(found.val_masks, plain.val_masks, strict=True))
 
 
 def test_test_picture_without_a_number(competition):
@@ -178,7 +296,8 @@ def test_wrong_columns_and_gaps(competition, answer):
         ("", "does not decode"),
         (png_text(np.zeros((375, 500), dtype=np.uint8), "RGB"), "mode RGB"),
         (png_text(np.zeros((375, 500), dtype=np.uint8), "1"), "mode 1"),
-        (png_text(np.full((375, 500), 128, dtype=np.uint8)), "only 0 and 255, but also holds 128"),
+        (png_text(np.full((375, 500), 128, dtype=np.uint8)), "only 0 and 255, but also holds 128.*encode_mask"),
+        (png_text(np.ones((375, 500), dtype=np.uint8)), "only 0 and 255, but also holds 1. Multiply it by 255"),
         (files.encode_mask(np.zeros((500, 375), dtype=bool)), "375x500, its picture 500x375"),
     ],
 )  # fmt: skip

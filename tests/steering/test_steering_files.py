@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
 
-from neoai_utils.errors import DataError, SubmissionError
+from neoai_utils.errors import DataError, DataWarning, SubmissionError
 from neoai_utils.steering import files
 
 PROMPTS = ["What is rust?", 'He said "no", then left', "Line one\nline two, with commas", "été – naïve"]
@@ -72,7 +72,7 @@ def test_any_prompts_survive_the_file(tmp_path_factory, texts):
         ("question\nwhy\n", "no column 'prompt'; found: question"),
         ("prompt,x\na,1\n,2\n", "column 'prompt' has no value in data row 2"),
         ('prompt\na\n"  "\n', "the prompt in data row 2 is empty"),
-        (b"prompt\n\xff\xfe\n", "cannot be read as a CSV table"),
+        (b"prompt\n\xc3\xa9t\xc3\xa9 \xff\n", "cannot be read as UTF-8 text: line 2, byte 0xff"),
     ],
 )
 def test_bad_prompts_are_named(tmp_path, content, message):
@@ -143,15 +143,52 @@ def test_answers_are_joined_with_one_space():
 @pytest.mark.parametrize(
     ("row", "message"),
     [
-        (("Q", "['a", "['b']", "s"), "data row 1: this is no list of answers"),
-        (("Q", "['a']", "[1, 2]", "s"), "must be a list of texts"),
-        (("Q", "['a' for x in y]", "['b']", "s"), "no list of answers"),
+        (("Q", "['a", "['b']", "s"), "no row has a question"),
+        (("Q", "['a' for x in y]", "['b']", "s"), "no row has a question"),
         (("Q", "[]", "[]", "s"), "no row has a question"),
     ],
 )
+@pytest.mark.filterwarnings("ignore::neoai_utils.errors.DataWarning")
 def test_bad_pairs_are_named(tmp_path, row, message):
     with pytest.raises(DataError, match=message):
         files.read_pairs(write_pairs(tmp_path / "hc3.csv", [row]))
+
+
+def test_rows_with_damaged_lists_are_left_out_and_counted(tmp_path):
+    rows = [("Q", "['a", "['b']", "s"), ("Q", "['a']", "['b']", "s"), ("Q", "['a']", "['b' 1]", "s")]
+    with pytest.warns(DataWarning, match=r"data row 1: a list of answers is damaged; such rows \(2\)") as told:
+        assert files.read_pairs(write_pairs(tmp_path / "hc3.csv", rows)) == [files.Pair("Q", "a", "b")]
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("form", ["lines", "list"])
+def test_pairs_in_the_form_in_which_hc3_was_published(tmp_path, form):
+    rows = [
+        {"question": "Q1", "human_answers": ["None", "b"], "chatgpt_answers": ["m"], "index": None},
+        {"question": "Q2", "human_answers": [], "chatgpt_answers": ["m"]},
+        {"question": "Q3", "human_answers": ["h"], "chatgpt_answers": None},
+    ]
+    text = "\n".join(map(json.dumps, rows)) if form == "lines" else json.dumps(rows)
+    (tmp_path / "hc3.csv").write_text(text, encoding="utf-8")
+    assert files.read_pairs(tmp_path / "hc3.csv") == [files.Pair("Q1", "None", "m")]
+
+
+def test_lists_as_numpy_prints_them_and_answers_that_begin_with_a_bracket(tmp_path):
+    rows = [("Q1", "['a' 'b']", "[deleted]", "s"), ("Q2", "['it\\'s'\n \"b\"]", "null", "s")]
+    assert files.read_pairs(write_pairs(tmp_path / "hc3.csv", rows)) == [
+        files.Pair("Q1", "a", "[deleted]"), files.Pair("Q2", "it's", "null"),
+    ]  # fmt: skip
+
+
+def test_prompts_that_look_empty_are_prompts(tmp_path):
+    (tmp_path / "test.csv").write_text("id,prompt,more\n0,None,\n1,null,x\n2,N/A,\n3,null,\n", encoding="utf-8")
+    assert files.read(tmp_path) == ["None", "null", "N/A", "null"]
+
+
+def test_characters_that_no_file_keeps_are_replaced(tmp_path):
+    with pytest.warns(DataWarning, match="1 generated texts hold characters that no CSV file keeps, first row 2"):
+        frame = files.submission(["a", "b"], ["a one", "b\0two\ud800"])
+    assert frame["generation"].tolist() == ["a one", "b\ufffdtwo\ufffd"]
 
 
 def test_pairs_without_a_column_are_named(tmp_path):

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from neoai_utils.errors import DataWarning
 from neoai_utils.tabular import fixed_lightgbm
 from neoai_utils.tabular.fixed_lightgbm import check_inverse, gains, train_and_predict
-from neoai_utils.tabular.transforms import IDENTITY, box_cox
+from neoai_utils.tabular.transforms import IDENTITY, box_cox, log_of
 
 
 @pytest.fixture(scope="module")
@@ -137,13 +138,42 @@ def test_any_increasing_map_passes_and_is_applied(values: list[float], slope: fl
         (lambda d: (d[0], d[1], d[2], np.full(700, -1.0)), "negative"),
         (lambda d: (d[0], d[1], d[2], np.zeros(700)), "positive"),
         (lambda d: (d[0], d[1], d[2], np.full(700, np.inf)), "weight of row 0"),
-        (lambda d: (d[0].assign(a=np.inf), d[1], d[2], None), "training table has an infinite"),
-        (lambda d: (d[0], d[1].assign(a=-np.inf), d[2], None), "test table has an infinite"),
+        (lambda d: (d[0].assign(a=np.inf), d[1], d[2], None), "training table's column 'a' has an infinite"),
+        (lambda d: (d[0], d[1].assign(a=-np.inf), d[2], None), "test table's column 'a' has an infinite"),
+        (lambda d: (d[0].assign(a="high"), d[1], d[2], None), "training table's column 'a' holds .* values. Turn them"),
     ],
 )
 def test_bad_input_is_refused_before_training(data, change, words: str) -> None:
     with pytest.raises(ValueError, match=words):
         train_and_predict(*change(data))
+
+
+def test_whole_numbers_truth_values_and_categories_are_taken(data) -> None:
+    train, test, target = data
+    kinds = {"whole": pd.Series([1, None], dtype="Int64"), "true": pd.Series([True, False])}
+    kinds |= {"word": pd.Series(["on", "off"], dtype="category"), "empty": pd.Series([np.nan, np.nan])}
+    more = {name: kind.iloc[np.arange(900) % 2].array for name, kind in kinds.items()}
+    both = pd.concat([train, test]).assign(**more)
+    assert np.isfinite(train_and_predict(both[:700], both[700:], target)).all()
+
+
+def test_a_constant_target_is_predicted(data) -> None:
+    train, test, _ = data
+    np.testing.assert_allclose(train_and_predict(train, test, np.full(700, 3.0), inverse=lambda z: z), 3.0)
+
+
+@pytest.mark.parametrize("target", [[5.0, 7.0, 11.0], [0.0, 3.0, 9.0], [-50.0, 0.0, 700.0], [0.0] * 3, [-2.0] * 3])
+def test_a_logarithm_is_found_for_any_target(target: list[float]) -> None:
+    values = np.array(target)
+    if values.min() > 0:
+        log = log_of(values)
+        np.testing.assert_array_equal(log.forward(values), box_cox(0, 7.0).forward(values))
+    else:
+        with pytest.warns(DataWarning, match=f"goes down to {values.min():g}, where there is no logarithm"):
+            log = log_of(values)
+    assert np.isfinite(log.forward(values)).all()
+    np.testing.assert_allclose(log.inverse(log.forward(values)), values, atol=1e-9)
+    check_inverse(log.inverse, log.forward(np.linspace(values.min(), values.max() + 1, 50)))
 
 
 def test_a_box_cox_scale_must_be_positive() -> None:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.sparse import csr_array, eye_array
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 
+from neoai_utils.errors import DataWarning
 from neoai_utils.tabular import trial as trial_module
 from neoai_utils.tabular.group_means import group_means
 from neoai_utils.tabular.imputation import median_fill_with_flags, regression_fill
@@ -52,6 +57,36 @@ def test_a_course_is_found_from_rows_that_lie_in_one_of_two_minutes() -> None:
     assert np.abs(model.curve_ - course).mean() < np.abs(naive - course).mean() / 2, "mixing is undone"
 
 
+def dense_course(where: csr_array, target: np.ndarray, smoothness: float) -> np.ndarray:
+    """The normal equations, written out."""
+    steps = np.diff(np.eye(where.shape[1]), axis=0)
+    system = (where.T @ where).toarray() + smoothness * steps.T @ steps
+    return target.mean() + np.linalg.solve(system, where.T @ (target - target.mean()))
+
+
+@settings(max_examples=40)
+@given(st.integers(0, 10_000), st.integers(1, 60), st.integers(1, 300), st.sampled_from([0.01, 1.0, 100.0]))
+def test_the_course_solves_the_normal_equations(seed: int, minutes: int, rows: int, smoothness: float) -> None:
+    rng = np.random.default_rng(seed)
+    chances = rng.random((rows, minutes)) * (rng.random((rows, minutes)) < rng.choice([0.05, 0.3, 1.0]))
+    chances[np.arange(rows), rng.integers(minutes, size=rows) // 2] += 0.1  # few or no rows late
+    where = csr_array(chances / chances.sum(axis=1, keepdims=True))
+    target = rng.uniform(100, 900, rows)
+    curve = TimeCurve(smoothness).fit(where, target).curve_
+    np.testing.assert_allclose(curve, dense_course(where, target, smoothness), atol=1e-5)
+
+
+def test_the_course_of_a_million_minutes_takes_memory_in_proportion() -> None:
+    minute = np.sort(np.random.default_rng(0).integers(0, 1_000_000, 20_000))
+    where = csr_array((np.ones(20_000), (np.arange(20_000), minute)), shape=(20_000, 1_000_000))
+    tracemalloc.start()
+    model = TimeCurve().fit(where, np.sin(minute / 50_000))
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 500e6
+    assert np.abs(model.curve_ - np.sin(np.arange(1_000_000) / 50_000)).max() < 0.02
+
+
 def test_smoothness_bridges_minutes_without_rows() -> None:
     where = csr_array(eye_array(5).tocsr()[[0, 1, 3, 4]])
     model = TimeCurve(1e-6).fit(where, np.array([0.0, 10, 30, 40]))
@@ -75,8 +110,35 @@ def test_low_targets_weigh_more() -> None:
     np.testing.assert_allclose(weight / weight[0], [1, 1 / 4, 1 / 16])
     assert weight.mean() == pytest.approx(1)
     np.testing.assert_array_equal(low_target_weights(np.array([1.0, 2.0]), 0), [1, 1])
-    with pytest.raises(ValueError, match="positive"):
-        low_target_weights(np.array([1.0, 0.0]), 1)
+
+
+@pytest.mark.parametrize("target", [[0.0, 1.0, 5.0], [-700.0, 0.0, 3.0], [-1.0, -1.0, -1.0]])
+def test_weights_of_targets_without_a_power_fall_all_the_same(target: list[float]) -> None:
+    values = np.array(target)
+    with pytest.warns(DataWarning, match=f"goes down to {values.min():g}"):
+        weight = low_target_weights(values, 2)
+    assert (weight > 0).all()
+    assert (np.diff(weight) <= 0).all()
+    assert weight.mean() == pytest.approx(1)
+    np.testing.assert_array_equal(low_target_weights(values, 0), np.ones(3))
+
+
+def test_no_tiny_target_takes_all_the_weight() -> None:
+    weight = low_target_weights(np.array([1e-300, *[100.0] * 999]), 2)
+    assert np.isfinite(weight).all()
+    assert weight[0] < 1000
+
+
+def test_tables_of_a_row_or_two_cannot_be_told_apart() -> None:
+    weight, area = density_ratio(pd.DataFrame({"x": np.arange(9.0)}), pd.DataFrame({"x": [100.0, 101.0]}))
+    assert (weight.tolist(), area) == ([1.0] * 9, 0.5)
+
+
+def test_tables_that_do_not_overlap_give_finite_weights() -> None:
+    weight, area = density_ratio(pd.DataFrame({"x": np.arange(900.0)}), pd.DataFrame({"x": np.arange(900.0) + 1e6}))
+    assert area > 0.99
+    assert np.isfinite(weight).all()
+    assert weight.min() > 0
 
 
 def test_group_means_by_hand() -> None:
@@ -107,6 +169,36 @@ def test_regression_fills_what_the_others_tell(make_table) -> None:
     assert np.abs(filled["feat_1"] - whole["feat_1"])[gaps[:, 1]].median() < 3
     spread = (whole["feat_1"] - whole["feat_1"].median()).abs()[gaps[:, 1]].median()
     assert spread > 50, "a median would be far off"
+
+
+def test_columns_that_tell_nothing_are_filled(make_table) -> None:
+    table = make_table(300, 0).assign(minute=30.0, feat_8=np.nan, feat_7=[5.0, *[np.nan] * 299])
+    table.loc[::3, "minute"] = np.nan
+    filled = regression_fill(table)
+    assert list(filled.columns) == list(table.columns)
+    assert not filled.isna().any().any()
+    np.testing.assert_allclose(filled["minute"], 30.0)
+    np.testing.assert_allclose(filled["feat_7"], 5.0)
+    assert (filled["feat_8"] == 0).all()
+    known = table.notna()
+    np.testing.assert_array_equal(filled.where(known), table)
+
+
+def test_a_constant_column_changes_no_other_fill(make_table) -> None:
+    table = make_table(300, 0)
+    more = regression_fill(table.assign(constant=7.0))
+    np.testing.assert_allclose(more[table.columns], regression_fill(table), rtol=1e-6)
+
+
+def test_the_published_features_of_other_sensors(make_table) -> None:
+    table = make_table(50, 0).drop(columns=["feat_2", "feat_5", "feat_8"]).assign(feat_11=1.0)
+    filled, _ = median_fill_with_flags(table, table)
+    assert {"feat_11", "feat_0_below_500", "feat_7_above_1000"} <= set(filled)
+    assert not {"feat_5_below_60", "feat_8_above_620"} & set(filled)
+
+
+def test_means_of_no_columns(make_table) -> None:
+    assert group_means(make_table(50, 0), ["day", "hour"], ()).shape == (50, 0)
 
 
 @pytest.fixture

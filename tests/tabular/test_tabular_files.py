@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from neoai_utils.errors import DataError, SubmissionError
+from neoai_utils.errors import DataError, DataWarning, SubmissionError
 from neoai_utils.tabular import files
 from neoai_utils.tabular.metric import fourth_root_mse
 
@@ -34,6 +34,10 @@ def put(row: int, column: str, value):
         return frame
 
     return change
+
+
+def told_by(caught) -> list[str]:
+    return [str(warning.message) for warning in caught if warning.category is DataWarning]
 
 
 def test_reads_tables_as_written(competition: Path) -> None:
@@ -91,17 +95,11 @@ def test_a_missing_column_is_named_with_what_was_found(competition: Path, name: 
     ("name", "column", "value", "words"),
     [
         (TRAIN, "feat_3", "high", "numbers"),
-        (TRAIN, "feat_3", "inf", "finite"),
-        (TEST, "feat_0", "-inf", "finite"),
         (TRAIN, "target", np.nan, "no value"),
-        (TRAIN, "target", "inf", "finite"),
+        (TRAIN, "target", "inf", "infinite in data row 6"),
         (TRAIN, "target", "lots", "numbers"),
         (TEST, "id", np.nan, "no value"),
-        (TEST, "id", 1.5, "whole numbers"),
         (TEST, "id", 7, "more than once"),
-        (TRAIN, "hour", 24, "0 to 23"),
-        (TRAIN, "minute", 2.5, "0 to 59"),
-        (TEST, "day", 0, "1 to"),
         (SAMPLE, "id", 7, "more than once"),
         (SAMPLE, "id", 4444, "ids of"),
     ],
@@ -111,6 +109,125 @@ def test_a_bad_value_is_refused_and_named(competition: Path, name: str, column: 
     with pytest.raises(DataError, match=words) as caught:
         files.read(competition)
     assert name in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "column", "value", "words", "read"),
+    [
+        (TRAIN, "feat_3", "inf", "data row 6: feat_3 is infinite; taken as missing", {"feat_3": np.nan}),
+        (TEST, "feat_0", "-inf", "data row 6: feat_0 is infinite; taken as missing", {"feat_0": np.nan}),
+        (TRAIN, "minute", 2.5, "data row 6: minute is no whole number; its fraction is cut off", {"minute": 2}),
+        (TRAIN, "minute", 60, "data row 6: minute 60 is read as minute 0 of the next hour", {"minute": 0, "hour": 6}),
+        (TEST, "hour", 24, "data row 6: hour 24 is read as hour 0 of the next day", {"hour": 0, "day": 2}),
+        (TEST, "hour", -1, "data row 6: hour is not from 0 to 23; taken as missing", {"hour": np.nan}),
+        (TRAIN, "minute", 99, "data row 6: minute is not from 0 to 59; taken as missing", {"minute": np.nan}),
+        (TRAIN, "day", 400, "data row 6: day is not from 0 to 366", {"day": 400}),
+        (TEST, "day", 20140131, "data row 6: day is not from 0 to 366", {"day": 20140131}),
+    ],
+)
+def test_what_is_unusual_is_told_and_read(
+    competition: Path, name: str, column: str, value, words: str, read: dict[str, float]
+) -> None:
+    for part in ("day", "hour", "minute"):
+        edit(competition / name, put(5, part, {"day": 1, "hour": 5, "minute": 30}[part]))
+    edit(competition / name, put(5, column, value))
+    with pytest.warns(DataWarning, match=words) as caught:
+        tables = files.read(competition)
+    (told,) = told_by(caught)
+    assert name in told
+    row = (tables.train if name == TRAIN else tables.test).iloc[5]
+    np.testing.assert_array_equal(row[list(read)], list(read.values()))
+
+
+def test_many_like_values_are_told_once(competition: Path) -> None:
+    edit(
+        competition / TRAIN, lambda frame: frame.assign(minute=frame["minute"].map(lambda minute: float(minute) + 0.5))
+    )
+    with pytest.warns(DataWarning, match=r"data row \d+ and \d\d\d more: minute is no whole") as caught:
+        assert (files.read(competition).train["minute"].dropna() % 1 == 0).all()
+    assert len(told_by(caught)) == 1
+
+
+def test_a_day_may_begin_at_0(competition: Path, recwarn: pytest.WarningsRecorder) -> None:
+    edit(competition / TRAIN, lambda frame: frame.assign(day=frame["day"].map(lambda day: float(day) - 1)))
+    assert files.read(competition).train["day"].min() == 0
+    assert not told_by(recwarn)
+
+
+def test_a_clock_in_another_unit_is_refused(competition: Path) -> None:
+    edit(competition / TRAIN, lambda frame: frame.assign(minute=1000))
+    with pytest.raises(DataError, match="most values of the column 'minute' are not from 0 to 59; the first is 1000"):
+        files.read(competition)
+
+
+@pytest.mark.parametrize(("part", "value"), [("day", 1), ("hour", 0), ("minute", 0)])
+def test_a_part_of_the_clock_that_is_never_given(competition: Path, part: str, value: int) -> None:
+    edit(competition / TEST, lambda frame: frame.assign(**{part: np.nan}))
+    assert files.read(competition).test[part].isna().all(), "the training rows still tell it"
+    edit(competition / TRAIN, lambda frame: frame.assign(**{part: np.nan}))
+    with pytest.warns(DataWarning, match=f"the column {part} is empty; taken as {value}"):
+        tables = files.read(competition)
+    assert (tables.train[part] == value).all()
+    assert (tables.test[part] == value).all()
+
+
+def test_the_sample_may_be_absent(competition: Path) -> None:
+    (competition / SAMPLE).unlink()
+    assert len(files.read(competition).test_ids) == 80
+
+
+@pytest.mark.parametrize(
+    "ids", [[f"row-{i:03}" for i in range(80)], [f"{i:04}" for i in range(80)], [*"NA", *range(78)]]
+)
+def test_text_ids_come_back_as_they_were_in_their_order(competition: Path, tmp_path: Path, ids: list) -> None:
+    ids = list(np.random.default_rng(0).permutation(np.array(ids, dtype=object)))
+    edit(competition / TEST, lambda frame: frame.assign(id=ids))
+    edit(competition / SAMPLE, lambda frame: frame.assign(id=ids[::-1]))
+    frame = files.check_submission(files.submission(files.read(competition).test_ids, np.arange(80.0)), competition)
+    frame.to_csv(tmp_path / "submission.csv", index=False)
+    rows = (tmp_path / "submission.csv").read_text().splitlines()[1:]
+    assert [row.split(",")[0] for row in rows] == [str(name) for name in ids]
+    assert list(files.parse_submission(tmp_path / "submission.csv")["id"]) == list(frame["id"])
+
+
+def test_further_columns_are_left_out(competition: Path) -> None:
+    edit(competition / TRAIN, lambda frame: frame.assign(id=range(len(frame)), station="north"))
+    edit(competition / TEST, lambda frame: frame.assign(target=0))
+    with pytest.warns(DataWarning) as caught:
+        tables = files.read(competition)
+    told = " ".join(told_by(caught))
+    assert "train_tables.csv: the columns id, station are no features" in told
+    assert "test_tables.csv: the columns target are no features" in told
+    assert list(tables.train.columns) == list(tables.test.columns) == FEATURES
+
+
+@pytest.mark.parametrize("count", [4, 8, 12])
+def test_another_number_of_sensors_is_told_and_used(competition: Path, count: int) -> None:
+    names = [f"feat_{i}" for i in range(count)]
+    for name in (TRAIN, TEST):
+        edit(
+            competition / name, lambda frame: frame.assign(**dict.fromkeys(names, 1.0)).drop(columns=FEATURES[count:9])
+        )
+    with pytest.warns(DataWarning, match=f"have the sensors {', '.join(names)}, not"):
+        tables = files.read(competition)
+    assert tables.sensors == tuple(names)
+    assert list(tables.test.columns) == [*names, "day", "hour", "minute"]
+
+
+def test_a_sensor_of_one_table_only_is_named(competition: Path) -> None:
+    edit(competition / TEST, lambda frame: frame.assign(feat_9=1.0))
+    with (
+        pytest.warns(DataWarning, match="feat_9"),
+        pytest.raises(DataError, match=r"train_tables.csv has no column 'feat_9'"),
+    ):
+        files.read(competition)
+
+
+def test_columns_with_other_names_are_named(competition: Path) -> None:
+    for name in (TRAIN, TEST):
+        edit(competition / name, lambda frame: frame.rename(columns=lambda c: c.replace("feat_", "sensor ")))
+    with pytest.raises(DataError, match="no column 'feat_0'; found: sensor 0, sensor 1"):
+        files.read(competition)
 
 
 def good(competition: Path) -> pd.DataFrame:
@@ -133,7 +250,7 @@ def test_a_good_submission_passes_in_any_order_and_survives_the_file(competition
         (lambda f: pd.concat([f, f.iloc[[3]]]), "id 3 twice"),
         (lambda f: f.assign(target=f["target"].where(f["id"] != 4)), "no target in row 5"),
         (lambda f: f.assign(target=f["target"].where(f["id"] != 4, np.inf)), "id 4 is infinite"),
-        (lambda f: f.assign(target="many"), "numbers"),
+        (lambda f: f.assign(target="many"), "the target must be a number, not 'many'"),
         (lambda f: f.rename(columns={"target": "prediction"}), "columns"),
         (lambda f: f.assign(extra=1), "columns"),
     ],

@@ -21,7 +21,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, dict[st
 
 def test_the_files_have_the_competitions_form(built) -> None:
     data, answers, facts = built
-    assert sorted(p.name for p in data.iterdir()) == sorted(files.REQUIRED)
+    assert sorted(p.name for p in data.iterdir()) == sorted([*files.REQUIRED, files.SAMPLE])
     train, test = pd.read_csv(data / files.TRAIN), pd.read_csv(data / files.TEST)
     assert list(train.columns) == [*files.FEATURES, "target"]
     assert list(test.columns) == [*files.FEATURES, "id"]
