@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     import nbformat
 
 __all__ = [
-    "Play", "available", "code_of", "default_jobs", "draw_overview", "find_notebook", "notebooks_dir", "play", "play_all",
-    "read_scores", "scores_markdown", "shared_cores", "store", "typed", "update_scores", "update_section",
+    "Play", "available", "code_of", "default_jobs", "draw_overview", "find_notebook", "notebooks_dir", "play",
+    "play_all", "read_scores", "scores_markdown", "shared_cores", "store", "typed", "update_scores", "update_section",
 ]  # fmt: skip
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine

@@ -2,23 +2,66 @@
 
 The images of Kaggle and Colab hold packages in versions that fit each other, far more than a notebook uses. So pip is
 held to the versions of all that is installed: what does not fit them is not installed.
+
+A notebook that was opened from a badge runs `python -m neoai_utils.installing "lightgbm torch"` after it has installed
+the library without what that requires.
 """
 
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
 import importlib.util
+import re
 import subprocess  # for pip alone # nosec B404
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from neoai_utils.errors import NeoaiError
 
-__all__ = ["install", "provide"]
+__all__ = ["complete", "install", "provide", "requirement"]
+
+_LIBRARY = "neoai"
+_NAMES = {"PIL": "pillow", "cv2": "opencv-python-headless", "open_clip": "open-clip-torch", "sklearn": "scikit-learn"}
 
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
+
+
+def requirement(name: str) -> str | None:
+    """Return the requirement for an import name, such as "scikit-learn>=1.5" for "sklearn".
+
+    Returns:
+        The line of `requirements.txt`, from the library's metadata; None for what it does not name.
+
+    Raises:
+        NeoaiError: the library runs from a folder and is not installed, so that it has no metadata.
+    """
+    try:
+        texts = importlib.metadata.requires(_LIBRARY) or []
+    except importlib.metadata.PackageNotFoundError as error:
+        raise NeoaiError("neoai is not installed, so its requirements are not known: pip install -e .") from error
+    wanted = _normal(_NAMES.get(name, name))
+    return next((text for text in texts if ";" not in text and _normal(re.split(r"[^\w.-]", text)[0]) == wanted), None)
+
+
+def complete(names: Iterable[str]) -> None:
+    """Install those required packages that cannot be imported, after the library was installed without them.
+
+    Args:
+        names: import names, each of a package in `requirements.txt`.
+
+    Raises:
+        NeoaiError: pip failed. The library is removed then, so that the notebook's cell, run again, tries again.
+    """
+    missing = [requirement(name) or name for name in names if importlib.util.find_spec(name) is None]
+    try:
+        if missing:
+            install(*missing)
+    except NeoaiError:
+        _pip("uninstall", "--quiet", "--yes", _LIBRARY)
+        raise
 
 
 def provide(needed: Mapping[str, str], spare: Mapping[str, str] | None = None) -> None:
@@ -64,3 +107,15 @@ def install(*requirements: str) -> None:
 def _pip(*words: str) -> str:
     """Run pip and return what it prints."""
     return subprocess.run([*_PIP, *words], check=True, capture_output=True, text=True).stdout  # noqa: S603 # nosec B603
+
+
+def _normal(name: str) -> str:
+    """Spell a distribution's name as the index compares it (PEP 503)."""
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+if __name__ == "__main__":
+    try:
+        complete(sys.argv[1].split())
+    except NeoaiError as problem:
+        sys.exit(str(problem))

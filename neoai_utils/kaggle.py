@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import neoai_utils
-from neoai_utils import books, competitions, headless, installation, repository, storage
+from neoai_utils import books, competitions, headless, installing, repository, storage
 from neoai_utils.errors import DataError, NeoaiError
 
 if TYPE_CHECKING:
@@ -217,7 +217,7 @@ def collect(task: str | int) -> Bundle:
 
 
 def packages(task: str | int) -> list[str]:
-    """Return the import names of the packages in `requirements.txt` that a notebook's play reaches, also on a miniature.
+    """Return the import names of those required packages that a notebook's play reaches, also on a miniature.
 
     Modules that only a package's `__init__` imports count with what they import at once, and not with what their
     functions would import.
@@ -246,7 +246,7 @@ def packages(task: str | int) -> list[str]:
             waiting += [(other, used) for other in _imports(tree, used)]
             waiting += [(other, used) for other in _named(tree) if used]
     tops = {name.partition(".")[0] for name, _ in reached} - {_PACKAGE}
-    return sorted(top for top in tops if installation.requirement(top))
+    return sorted(top for top in tops if installing.requirement(top))
 
 
 def _origin(name: str) -> str:
@@ -299,9 +299,10 @@ def _trees(book: NotebookNode) -> Iterator[ast.AST]:
 
 
 def _imports(tree: ast.AST, deep: bool = True) -> Iterator[str]:
-    """Yield the dotted names that code may import, if `deep` also in functions; what only type checkers see is left out.
+    """Yield the dotted names that code may import, if `deep` also in functions.
 
-    `from a import b` yields both `a` and `a.b`, which may be a module or not.
+    What only type checkers see is left out, and packages of others that code goes on without. `from a import b` yields
+    both `a` and `a.b`, which may be a module or not.
     """
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import):
@@ -312,7 +313,17 @@ def _imports(tree: ast.AST, deep: bool = True) -> Iterator[str]:
         elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
             yield from (name for other in node.orelse for name in _imports(other, deep))
         elif deep or not isinstance(node, ast.FunctionDef):
-            yield from _imports(node, deep)
+            names = _imports(node, deep)
+            yield from (name for name in names if name.startswith(_PACKAGE)) if _goes_on(node) else names
+
+
+def _goes_on(node: ast.AST) -> bool:
+    """Tell whether this is a `try` that takes a missing package without an error."""
+    handlers = node.handlers if isinstance(node, ast.Try) else []
+    catching = [
+        h for h in handlers if h.type is not None and ast.unparse(h.type) in ("ImportError", "ModuleNotFoundError")
+    ]
+    return bool(catching) and not any(isinstance(part, ast.Raise) for h in catching for part in ast.walk(h))
 
 
 def _home(module: str, name: str) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import re
+import textwrap
 import tomllib
 from collections.abc import Iterable
 from pathlib import Path
@@ -110,20 +111,21 @@ def getting(task: str, source: str, packages: Iterable[str]) -> str:
         source: the repository's address.
         packages: import names of what the notebook needs; those that are missing are installed too.
     """
+    names = textwrap.fill(" ".join(packages), width=100, subsequent_indent=" " * 8)
     return f"""\
 import importlib.util
 
-if importlib.util.find_spec("neoai_utils") is None:  # opened from a badge: get the library, move no package that is here
+if importlib.util.find_spec("neoai_utils") is None:  # opened from a badge; what is installed already is not moved
     import subprocess
     import sys
 
-    library = ["pip", "install", "--no-deps", {json.dumps("git+" + source)}]
-    lacking = ["neoai_utils.installation", {json.dumps(" ".join(packages))}]
+    library = {json.dumps("git+" + source)}
+    needed = {'"' * 3}{names}{'"' * 3}
     try:
-        for words in (library, lacking):
+        for words in (["pip", "install", "--no-deps", library], ["neoai_utils.installing", needed]):
             subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
     except subprocess.CalledProcessError:
-        raise RuntimeError("no library: turn the internet on, or use the upload instead (`neoai bundle {task}`)") from None
+        raise RuntimeError("no library: turn on Internet, or use the upload instead (`neoai bundle {task}`)") from None
     importlib.invalidate_caches()
 
 """
@@ -132,4 +134,4 @@ if importlib.util.find_spec("neoai_utils") is None:  # opened from a badge: get 
 def without_getting(source: str) -> str:
     """Return a cell's source without the lines of `getting`."""
     before, line, rest = source.partition(GUARD)
-    return line + rest if "neoai_utils.installation" in before else source
+    return line + rest if 'find_spec("neoai_utils")' in before else source

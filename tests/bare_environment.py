@@ -10,7 +10,7 @@ import zipfile
 from pathlib import Path
 
 LIBRARY = ("neoai", "__editable__")
-# Whatever is built is built with the setuptools that are here, so that no network is needed; pip reads "0" as "without".
+# Without a network, the library is built with the setuptools that are here; pip reads this "0" as "without".
 OFFLINE = {"PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
 
 
@@ -40,8 +40,8 @@ def environment(**more: str) -> dict[str, str]:
     return kept | OFFLINE | more
 
 
-def wheel(folder: Path, name: str, version: str, *requires: str, content: str = "") -> None:
-    """Write a wheel with one module."""
+def wheel(folder: Path, name: str, version: str, *requires: str) -> None:
+    """Write a package of one module, whose `VERSION` is its version."""
     info = f"{name}-{version}.dist-info"
     lines = [
         "Metadata-Version: 2.1",
@@ -50,7 +50,7 @@ def wheel(folder: Path, name: str, version: str, *requires: str, content: str = 
         *(f"Requires-Dist: {r}" for r in requires),
     ]
     files = {
-        f"{name}.py": content,
+        f"{name}.py": f"VERSION = {version!r}\n",
         f"{info}/METADATA": "\n".join(lines) + "\n",
         f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }

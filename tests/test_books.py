@@ -21,7 +21,9 @@ from neoai_utils.errors import DataError, DataWarning
 ROOT = Path(__file__).resolve().parent.parent
 CODE = 'data_dir: str = ""\nout_dir: str = ""\nseed: int = 1'
 GUARD = "from neoai_utils import parameters\n\nparameters.check(globals())"
-WRITE = "import json, pathlib\n(pathlib.Path(out_dir or 'outputs/task5') / 'results.json').write_text(json.dumps({'n': seed}))"
+WRITE = """import json, pathlib
+(pathlib.Path(out_dir or "outputs/task5") / "results.json").write_text(json.dumps({"n": seed}))
+"""
 PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAAAAAA6fptVAAAACklEQVR4nGNgAAAAAgABSK+kcQAAAABJRU5ErkJggg=="
 WIDGETS = {"application/vnd.jupyter.widget-state+json": {"8b2c": {"model_name": "HBoxModel", "state": {}}}}
 

@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,25 +13,9 @@ import pytest
 
 from neoai_utils import installing
 from neoai_utils.errors import NeoaiError
+from tests.bare_environment import wheel
 
 ROOT = Path(__file__).resolve().parent.parent
-
-
-def wheel(folder: Path, name: str, version: str, *wanted: str) -> None:
-    """Write a package of one module, whose `VERSION` is its version."""
-    info = f"{name}-{version}.dist-info"
-    metadata = f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n" + "".join(
-        f"Requires-Dist: {text}\n" for text in wanted
-    )
-    files = {
-        f"{name}.py": f"VERSION = {version!r}\n",
-        f"{info}/METADATA": metadata,
-        f"{info}/WHEEL": "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        f"{info}/RECORD": "",
-    }
-    with zipfile.ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as archive:
-        for path, text in files.items():
-            archive.writestr(path, text)
 
 
 @pytest.fixture(scope="module")

@@ -132,7 +132,8 @@ def test_a_bundle_runs_where_there_is_no_library(tmp_path: Path, monkeypatch, ba
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert headless.execute(made, tmp_path / "done.ipynb", {}) is None
-    said = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells[-1].outputs[0].text
+    outputs = nbformat.read(tmp_path / "done.ipynb", as_version=4).cells[-1].outputs
+    said = "".join(output.text for output in outputs)  # a busy machine cuts one print into several
     assert "did you mean out_dir" in headless.execute(made, tmp_path / "wrong.ipynb", {"out_dri": "x"})
     assert said.split() == ["neoai-2025-cuties-segmentation", str(tmp_path / "empty/neoai_utils/competitions.py")]
     assert [path.name for path in (tmp_path / "empty").iterdir()] == ["neoai_utils"]
@@ -160,7 +161,7 @@ def test_the_story_is_unchanged(task: str) -> None:
     kept = [cell for cell in carried if kaggle.TAG not in cell.metadata.get("tags", [])]
     expected = [(cell.cell_type, repository.without_getting(cell.source)) for cell in told]
     assert [(cell.cell_type, cell.source) for cell in kept] == expected
-    assert not any("pip" in cell.source for cell in kept)
+    assert not any('"pip"' in cell.source for cell in kept)
     assert not any(cell.get("outputs") for cell in carried)
 
 

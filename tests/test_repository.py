@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 import subprocess
@@ -157,9 +156,9 @@ def test_nothing_happens_where_the_library_is(task: str, monkeypatch: pytest.Mon
 @pytest.mark.parametrize("task", COMPETITIONS)
 def test_the_lines_are_short_and_name_what_the_notebook_needs(task: str) -> None:
     lines = [line for line in getting(task).splitlines() if line]
-    assert len(lines) <= 12
+    assert len(lines) <= 14
     assert f'"git+{repository.address()}"' in getting(task)
-    assert json.dumps(" ".join(kaggle.packages(task))) in getting(task)
+    assert " ".join(kaggle.packages(task)) in " ".join(getting(task).split())
 
 
 def test_without_a_network_one_sentence_names_the_upload(tmp_path: Path) -> None:
@@ -176,7 +175,7 @@ def test_without_a_network_one_sentence_names_the_upload(tmp_path: Path) -> None
     )
     assert done.returncode == 1
     assert done.stdout == ""
-    told = "RuntimeError: no library: turn the internet on, or use the upload instead (`neoai bundle task7`)"
+    told = "RuntimeError: no library: turn on Internet, or use the upload instead (`neoai bundle task7`)"
     assert done.stderr.splitlines()[-1] == told
     assert "During handling" not in done.stderr
 

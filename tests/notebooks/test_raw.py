@@ -1,4 +1,4 @@
-"""A notebook as a badge opens it, where the library is missing: a clone in place of the address, real pip, to the end."""
+"""Notebooks as badges open them, where the library is missing: a clone as address, real pip, to the end."""
 
 from __future__ import annotations
 

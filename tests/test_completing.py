@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from neoai_utils import installation
+from neoai_utils import installing
 from neoai_utils.errors import NeoaiError
 from tests import bare_environment
 
@@ -21,23 +21,23 @@ ROOT = Path(__file__).resolve().parent.parent
      ("open_clip", "open_clip_torch"), ("sae_lens", "sae-lens")],
 )  # fmt: skip
 def test_import_names_lead_to_requirements(name: str, expected: str) -> None:
-    assert (installation.requirement(name) or "").startswith(f"{expected}>=")
+    assert (installing.requirement(name) or "").startswith(f"{expected}>=")
 
 
 @pytest.mark.parametrize("name", ["cycler", "nonsense", "dask", "pytest"])
 def test_other_packages_have_none(name: str) -> None:
-    assert installation.requirement(name) is None
+    assert installing.requirement(name) is None
 
 
 def test_nothing_is_started_where_nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", lambda *_, **__: pytest.fail("a program was started"))
-    assert installation.complete(["numpy", "sklearn", "torch"]) == []
+    installing.complete(["numpy", "sklearn", "torch"])
 
 
 def test_a_library_that_is_not_installed_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(installation, "_DISTRIBUTION", "neoai-absent")
+    monkeypatch.setattr(installing, "_LIBRARY", "neoai-absent")
     with pytest.raises(NeoaiError, match=r"pip install -e \."):
-        installation.requirement("numpy")
+        installing.requirement("numpy")
 
 
 class Environment:
@@ -64,7 +64,7 @@ class Environment:
 def test_what_is_missing_is_installed_and_the_rest_is_held(tmp_path: Path) -> None:
     there = Environment(tmp_path, "packaging")
     before = there.installed()
-    done = there.run("-m", "neoai_utils.installation", "packaging seqeval torch")
+    done = there.run("-m", "neoai_utils.installing", "packaging seqeval torch")
     assert (done.stdout, done.stderr) == ("", "")
     assert there.installed() - before == {"seqeval==9.0"}
     assert before <= there.installed()
@@ -75,9 +75,9 @@ def test_what_does_not_fit_is_told_and_can_be_tried_again(tmp_path: Path) -> Non
     """The library goes too, so that the notebook's cell does not take the next try for done."""
     there = Environment(tmp_path, "packaging>=99")
     before = there.installed()
-    done = there.run("-m", "neoai_utils.installation", "seqeval", check=False)
+    done = there.run("-m", "neoai_utils.installing", "seqeval", check=False)
     assert done.returncode == 1
-    assert done.stderr.startswith("seqeval>=1.2.2 could not be installed beside what is here (")
+    assert done.stderr.startswith("seqeval>=1.2.2 could not be installed (pip says: ")
     assert len(done.stderr.splitlines()) == 1
     assert before - there.installed() == {"neoai==0.1.0"}
     assert os.path.lexists(there.index)
