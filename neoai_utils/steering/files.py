@@ -150,6 +150,8 @@ def _objects(path: Path, text: str) -> list[dict[str, Any]]:
 
 def _filled_lines(text: str) -> list[str]:
     return [line for line in text.split("\n") if line.strip()]
+
+
 def find_pairs(given: str | Path, data_dir: Path) -> Path:
     """Return the file of pairs: the given one, else `hc3.csv` in the data folder or anywhere below Kaggle's mounts.
 
