@@ -1,13 +1,15 @@
-"""Task 1, building features for LightGBM: locating rows in time and smoothing along it, each against its definition."""
+"""Task 1, building features for LightGBM: locating rows in time, smoothing along it, and the course of the target."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.sparse import csr_array
 
 from neoai_utils.tabular.clock import TimeMap, minutes_of
 from neoai_utils.tabular.smoothing import kernel_curve
+from neoai_utils.tabular.stacking import TimeCurve
 
 SENSORS = tuple(f"feat_{i}" for i in range(9))
 ROWS = 58_000
@@ -61,6 +63,36 @@ def test_kernel_curve(against, table):
     curve, reference = against("1 · kernel curve, 58,000 rows", by_definition,
                                lambda: kernel_curve(values, minute, 2340, 2.0), part=100 / 2340)  # fmt: skip
     np.testing.assert_allclose(curve[:100], reference, rtol=1e-3)
+
+
+def some_course(rows: int, minutes: int) -> tuple[csr_array, np.ndarray]:
+    """Return rows that lie in one of three minutes, and their targets."""
+    rng = np.random.default_rng(0)
+    minute = rng.integers(0, minutes, (rows, 3))
+    chances = rng.dirichlet([1, 0.1, 0.1], rows)
+    where = csr_array((chances.ravel(), (np.repeat(np.arange(rows), 3), minute.ravel())), shape=(rows, minutes))
+    return where, np.sin(minute[:, 0] / minutes * 9) + rng.normal(0, 0.1, rows)
+
+
+def test_time_curve(against):
+    where, target = some_course(ROWS, 2340)
+
+    def written_out():
+        steps = np.diff(np.eye(2340), axis=0)
+        system = (where.T @ where).toarray() + steps.T @ steps
+        return target.mean() + np.linalg.solve(system, where.T @ (target - target.mean()))
+
+    curve, reference = against("1 · course of the target, 58,000 rows", written_out,
+                               lambda: TimeCurve().fit(where, target).curve_)  # fmt: skip
+    np.testing.assert_allclose(curve, reference, atol=1e-6)
+
+
+def test_cost_of_the_course(growth):
+    def prepare(size):
+        where, target = some_course(size, size)
+        return lambda: TimeCurve().fit(where, target)
+
+    growth("1 · course of the target, a row a minute", prepare, 100_000)
 
 
 def test_cost_of_locating(growth):
