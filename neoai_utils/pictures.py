@@ -136,12 +136,14 @@ def header(path: Path) -> Header:
         DataError: the file is no picture.
     """
     with opened(path) as image:
+        if image.format == "TIFF":
+            image.load()  # when Pillow turns it
         return Header((image.height, image.width), _orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
-        return 1  # Pillow turns these by itself
+        return 1  # Pillow turns it by itself
     try:
         number = image.getexif().get(ExifTags.Base.Orientation, 1)
     except BROKEN:
