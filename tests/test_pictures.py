@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from neoai_utils import pictures
+from neoai_utils import pictures, runtime
 from neoai_utils.errors import DataError, DataWarning
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)
@@ -212,6 +213,19 @@ def test_what_a_file_is_in_place_of_a_picture(tmp_path: Path, content: bytes, to
     for reader in (pictures.read, pictures.header):
         with pytest.raises(DataError, match=rf"a\.jpg does not decode as a picture: {told}"):
             reader(tmp_path / "a.jpg")
+
+
+def test_large_pictures_are_read_without_a_word_and_gigantic_ones_refused(tmp_path: Path, monkeypatch) -> None:
+    Image.fromarray(CORNERS).save(tmp_path / "a.png")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runtime.quiet_libraries()
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", CORNERS[..., 0].size - 1)  # from here on Pillow warns
+        assert (pictures.read(tmp_path / "a.png") == CORNERS).all()
+    assert caught == []
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", CORNERS[..., 0].size // 2 - 1)  # from twice that on it refuses
+    with pytest.raises(DataError, match=r"a\.png does not decode as a picture: .*Copy it again, or scale it down"):
+        pictures.read(tmp_path / "a.png")
 
 
 def test_a_missing_picture(tmp_path: Path) -> None:
