@@ -95,15 +95,15 @@ def by_number(paths: Iterable[Path]) -> dict[int, Path]:
 
 
 def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    """Return name without its end -> picture, in the given order.
+    """Return name without its end, in small letters -> picture, in the given order.
 
     Raises:
-        DataError: two pictures differ in their ends only, such as a.jpg and a.png.
+        DataError: two pictures have one name but for its end and its case, such as a.jpg and A.png.
     """
     found: dict[str, Path] = {}
     for path in paths:
-        if (first := found.setdefault(path.stem, path)) != path:
-            raise DataError(f"{path} and {first.name} differ in their ends only. Remove one of them.")
+        if (first := found.setdefault(path.stem.casefold(), path)) != path:
+            raise DataError(f"{path} and {first.name} differ in their ends or letters' case only. Remove one of them.")
     return found
 
 
