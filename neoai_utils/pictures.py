@@ -177,6 +177,7 @@ def read(path: Path, *, turned: bool = True) -> Picture:
 def turn(image: Image.Image) -> None:
     """Turn a loaded picture in place as its EXIF data say; damaged EXIF data say nothing."""
     if _orientation(image) != 1:
+        image.info.pop("exif", None)  # else Pillow writes the data anew, which fails with those of some cameras
         ImageOps.exif_transpose(image, in_place=True)
 
 

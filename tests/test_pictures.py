@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import warnings
 from pathlib import Path
 
@@ -109,6 +110,17 @@ def test_strange_exif_data_turn_nothing(tmp_path: Path) -> None:
         stored.save(tmp_path / "a.png", exif=exif)
         assert (pictures.read(tmp_path / "a.png") == CORNERS).all()
         assert pictures.header(tmp_path / "a.png") == pictures.Header((16, 24))
+
+
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_data_that_cannot_be_written_do_not_hinder_turning(tmp_path: Path, monkeypatch, kind: str) -> None:
+    Image.new("RGB", (24, 16)).save(tmp_path / "a.png", kind, exif=with_orientation(6))
+
+    def fail(_: Image.Exif, offset: int = 8) -> bytes:
+        raise struct.error(f"a value out of range at {offset}")
+
+    monkeypatch.setattr(Image.Exif, "tobytes", fail)
+    assert pictures.read(tmp_path / "a.png").shape == (24, 16, 3)
 
 
 # ------------------------------------------------------------------------------------------------- kinds of pixels
