@@ -209,7 +209,7 @@ def test_palettes_cmyk_and_moving_pictures(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b"", "it is empty. Copy the file again"),
-        (bytes(4000), "it holds zero bytes alone. Copy"),
+        (bytes(4000), "it begins with zero bytes alone. Copy"),
         (
             b"\n<!DOCTYPE html><html><title>Log in</title>",
             "it is a web page, such as one that asks to log in. Download",
