@@ -95,15 +95,15 @@ def by_number(paths: Iterable[Path]) -> dict[int, Path]:
 
 
 def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    """Return name without its end -> picture, in the given order.
+    """Return name without its end, in small letters -> picture, in the given order.
 
     Raises:
-        DataError: two pictures differ in their ends only, such as a.jpg and a.png.
+        DataError: two pictures have one name but for its end and its case, such as a.jpg and A.png.
     """
     found: dict[str, Path] = {}
     for path in paths:
-        if (first := found.setdefault(path.stem, path)) != path:
-            raise DataError(f"{path} and {first.name} differ in their ends only. Remove one of them.")
+        if (first := found.setdefault(path.stem.casefold(), path)) != path:
+            raise DataError(f"{path} and {first.name} differ in their ends or letters' case only. Remove one of them.")
     return found
 
 
@@ -136,12 +136,14 @@ def header(path: Path) -> Header:
         DataError: the file is no picture.
     """
     with opened(path) as image:
+        if image.format == "TIFF":
+            image.load()  # when Pillow turns it
         return Header((image.height, image.width), _orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
-        return 1  # Pillow turns these by itself
+        return 1  # Pillow turns it by itself
     try:
         number = image.getexif().get(ExifTags.Base.Orientation, 1)
     except BROKEN:
@@ -175,6 +177,7 @@ def read(path: Path, *, turned: bool = True) -> Picture:
 def turn(image: Image.Image) -> None:
     """Turn a loaded picture in place as its EXIF data say; damaged EXIF data say nothing."""
     if _orientation(image) != 1:
+        image.info.pop("exif", None)  # else Pillow writes the data anew, which fails with those of some cameras
         ImageOps.exif_transpose(image, in_place=True)
 
 

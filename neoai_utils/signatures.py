@@ -37,7 +37,7 @@ def stranger(path: Path) -> str:
     except OSError:
         return ""
     if head.count(0) == len(head):
-        return f"it {'holds zero bytes alone' if head else 'is empty'}. Copy the file again"
+        return f"it {'begins with zero bytes alone' if head else 'is empty'}. Copy the file again"
     if is_safetensors(path):
         return "it is a safetensors file. Name it so (.safetensors)"
     text = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n").lower()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import struct
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps
 
-from neoai_utils import pictures
+from neoai_utils import pictures, runtime
 from neoai_utils.errors import DataError, DataWarning
 
 CORNERS = np.zeros((16, 24, 3), np.uint8)
@@ -110,6 +112,17 @@ def test_strange_exif_data_turn_nothing(tmp_path: Path) -> None:
         assert pictures.header(tmp_path / "a.png") == pictures.Header((16, 24))
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
+def test_exif_data_that_cannot_be_written_do_not_hinder_turning(tmp_path: Path, monkeypatch, kind: str) -> None:
+    Image.new("RGB", (24, 16)).save(tmp_path / "a.png", kind, exif=with_orientation(6))
+
+    def fail(_: Image.Exif, offset: int = 8) -> bytes:
+        raise struct.error(f"a value out of range at {offset}")
+
+    monkeypatch.setattr(Image.Exif, "tobytes", fail)
+    assert pictures.read(tmp_path / "a.png").shape == (24, 16, 3)
+
+
 # ------------------------------------------------------------------------------------------------- kinds of pixels
 
 
@@ -196,7 +209,7 @@ def test_palettes_cmyk_and_moving_pictures(tmp_path: Path) -> None:
     ("content", "told"),
     [
         (b"", "it is empty. Copy the file again"),
-        (bytes(4000), "it holds zero bytes alone. Copy"),
+        (bytes(4000), "it begins with zero bytes alone. Copy"),
         (
             b"\n<!DOCTYPE html><html><title>Log in</title>",
             "it is a web page, such as one that asks to log in. Download",
@@ -212,6 +225,19 @@ def test_what_a_file_is_in_place_of_a_picture(tmp_path: Path, content: bytes, to
     for reader in (pictures.read, pictures.header):
         with pytest.raises(DataError, match=rf"a\.jpg does not decode as a picture: {told}"):
             reader(tmp_path / "a.jpg")
+
+
+def test_large_pictures_are_read_without_a_word_and_gigantic_ones_refused(tmp_path: Path, monkeypatch) -> None:
+    Image.fromarray(CORNERS).save(tmp_path / "a.png")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        runtime.quiet_libraries()
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", CORNERS[..., 0].size - 1)  # from here on Pillow warns
+        assert (pictures.read(tmp_path / "a.png") == CORNERS).all()
+    assert caught == []
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", CORNERS[..., 0].size // 2 - 1)  # from twice that on it refuses
+    with pytest.raises(DataError, match=r"a\.png does not decode as a picture: .*Copy it again, or scale it down"):
+        pictures.read(tmp_path / "a.png")
 
 
 def test_a_missing_picture(tmp_path: Path) -> None:

@@ -132,12 +132,15 @@ def test_files_under_other_ends(competition):
     """Upper-case ends, masks that are no PNG: same ids, same masks."""
     plain = files.read(competition)
     for path in (competition / "cuties").glob("*_imgs/*.jpg"):
-        path.rename(path.with_suffix(".JPG" if path.stem in ("7", "beagle_0") else ".jpeg"))
+        path.rename(
+            path.with_name(f"{path.stem}.JPG".upper() if path.stem in ("7", "beagle_0") else f"{path.stem}.jpeg")
+        )
     for path in (competition / "cuties/val_masks").iterdir():
         Image.open(path).save(path.with_suffix(".BMP"))
         path.unlink()
     found = files.read(competition)
-    assert (found.val_ids, found.test_ids) == (plain.val_ids, plain.test_ids)
+    assert found.val_ids == ("BEAGLE_0", "beagle_1", "beagle_2")
+    assert found.test_ids == plain.test_ids
     assert all((one == other).all() for one, other in zip(found.val_masks, plain.val_masks, strict=True))
     frame = files.submission(found.test_ids, [np.ones(size, bool) for size in found.test_images.sizes()])
     files.check_submission(frame, competition)
