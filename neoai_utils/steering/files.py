@@ -108,7 +108,7 @@ def read_pairs(path: Path) -> list[Pair]:
     pairs, damaged = [], []
     for row, (question, *lists) in enumerate(_questions(path), start=1):
         try:
-            answers = [_first(answer) for answer in lists]
+            answers = [LOST_CHARACTERS.sub("\ufffd", _first(answer)) for answer in lists]
         except ValueError:
             damaged.append(row)
             continue
