@@ -313,7 +313,7 @@ def _labelled(blocks: Sequence[_Block], layout: _Layout, noted: _Noted) -> Itera
                     intent = columns[layout.intent]
             tag, assumed = read_tag(text, known, before)
             if assumed:
-                noted.add(assumed if tag == OUTSIDE else "prefix", line, assumed)
+                noted.add("outside" if tag == OUTSIDE else "prefix", line, assumed)
             before = text, tag
             words.append(columns[layout.word])
             tags.append(tag)

@@ -211,7 +211,7 @@ def submission(prompts: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
     """Return the submission of n prompts and their texts (prompt with continuation), in the order of `test.csv`.
 
     Characters that no CSV file keeps (NUL, half of a surrogate pair), which a model can write byte by byte, become
-    `\N{REPLACEMENT CHARACTER}`, with a warning.
+    U+FFFD, with a warning.
     """
     import pandas as pd
 
