@@ -128,8 +128,8 @@ def _questions(path: Path) -> Iterator[tuple[str, Any, Any]]:
     text = read_text(path)
     if text.lstrip().startswith(("{", "[{")):
         for content in _objects(path, text):
-            question, *answers = (content.get(name) or "" for name in _HC3)
-            yield str(question), *answers
+            question, human, machine = (content.get(name) or "" for name in _HC3)
+            yield str(question), human, machine
         return
     frame = read_csv(path, dict.fromkeys(_HC3, "text"), allow_missing=_HC3)
     yield from zip(*(frame[name].fillna("") for name in _HC3), strict=True)
