@@ -42,7 +42,7 @@ __all__ = [
 REQUIRED: tuple[str, ...] = ("test.csv",)
 SIMILAR = 0.65
 _COLUMNS = ("prompt", "generation")
-_HC3 = ("question", "human_answers", "chatgpt_answers")
+_PAIR_COLUMNS = ("question", "human_answers", "chatgpt_answers")
 _LIST = re.compile(r"\[\s*[\"']")
 _TEXT = r"""'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""""
 _LIST_OF_TEXTS = re.compile(rf"\[\s*({_TEXT})(?:[\s,]*(?:{_TEXT}))*[\s,]*\]", re.S)
@@ -128,11 +128,11 @@ def _questions(path: Path) -> Iterator[tuple[str, Any, Any]]:
     text = read_text(path)
     if text.lstrip().startswith(("{", "[{")):
         for content in _objects(path, text):
-            question, human, machine = (content.get(name) or "" for name in _HC3)
+            question, human, machine = (content.get(name) or "" for name in _PAIR_COLUMNS)
             yield str(question), human, machine
         return
-    frame = read_csv(path, dict.fromkeys(_HC3, "text"), allow_missing=_HC3)
-    yield from zip(*(frame[name].fillna("") for name in _HC3), strict=True)
+    frame = read_csv(path, dict.fromkeys(_PAIR_COLUMNS, "text"), allow_missing=_PAIR_COLUMNS)
+    yield from zip(*(frame[name].fillna("") for name in _PAIR_COLUMNS), strict=True)
 
 
 def _objects(path: Path, text: str) -> list[dict[str, Any]]:
@@ -142,8 +142,8 @@ def _objects(path: Path, text: str) -> list[dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON lines: {error}. Copy it again.") from error
     objects = [content for content in found if isinstance(content, dict)]
-    if not any(all(name in content for name in _HC3) for content in objects):
-        raise DataError(f"{path}: no line has the fields {', '.join(_HC3)}. Give a file in the form of HC3.")
+    if not any(all(name in content for name in _PAIR_COLUMNS) for content in objects):
+        raise DataError(f"{path}: no line has the fields {', '.join(_PAIR_COLUMNS)}. Give a file in the form of HC3.")
     return objects
 
 
