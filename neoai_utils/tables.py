@@ -161,7 +161,7 @@ def _parsed(path: Path, text: str, separator: str, columns: Mapping[str, Kind]) 
         warnings.simplefilter("ignore", pd.errors.ParserWarning)  # of rows longer than the header, which are looked at
         warnings.simplefilter("ignore", pd.errors.DtypeWarning)  # of columns that nobody asked for
         try:
-            frame = pd.read_csv(
+            frame: pd.DataFrame = pd.read_csv(
                 io.StringIO(text), sep=separator, index_col=False, na_values=gaps, keep_default_na=False,
                 dtype={name: str for name, kind in columns.items() if kind != "number"}, **to_the_last_digit,
             )  # fmt: skip
@@ -385,7 +385,7 @@ def write_submission(frame: pd.DataFrame, path: Path) -> None:
                 f"keep. Take it out: text.replace({lost[0]!r}, '')."
             )
         bare = bare or "\r" in text
-    quoting = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
+    quoting: Literal[0, 2] = csv.QUOTE_NONNUMERIC if bare else csv.QUOTE_MINIMAL
     frame.to_csv(path, index=False, lineterminator="\n", quoting=quoting)
 
 

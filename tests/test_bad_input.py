@@ -152,7 +152,7 @@ ODD: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     ("task8", "a tag without B- or I-", swapped("validation.conll", "B-genre", "genre"), ("validation.conll, line 2: the tag 'genre' has neither B- nor I-", "read as B-genre")),
     ("task8", "blanks for tabs", swapped("train.conll", "\t", " ", 99), ("train.conll: its lines are read as word number, word, intent, slot tag", "separated by blanks")),
     ("task8", "labels for some words", swapped("test.conll", "1\tвключи", "1\tвключи\ta\tO"), ("test.conll, line 1: 4 columns, not 2", "the word alone is used")),
-    ("task8", "an unknown intent", swapped("validation.conll", "set_alarm", "GetWeather"), ("validation.conll: 1 times a label that train.conll does not have (intent GetWeather)", "answers to these count as wrong")),
+    ("task8", "an unknown intent", swapped("validation.conll", "set_alarm", "GetWeather"), ("validation.conll: train.conll does not have the intent GetWeather (1 cases)", "answers to these count as wrong")),
     ("task8", "no pairs", lost("ru_en_pairs.jsonl"), ("ru_en_pairs.jsonl does not exist", "going on without sentence pairs")),
     ("task8", "empty pairs", holds("ru_en_pairs.jsonl", "\n"), ("ru_en_pairs.jsonl holds no pair", "going on without sentence pairs")),
     ("task8", "pairs without Russian", holds("ru_en_pairs.jsonl", '{"a": "hello", "b": "world"}\n{"ru": "да", "en": "yes"}'), ("ru_en_pairs.jsonl, line 1: no Russian and English text can be told apart in a, b", "left out (1 of 2)")),

@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from sklearn.metrics import accuracy_score, jaccard_score, mean_absolute_error, mean_squared_error
 
-from neoai_utils import tables
+from neoai_utils import tables, workspace
 from neoai_utils.clustering import files as clustering
 from neoai_utils.continual import files as continual
 from neoai_utils.crosslingual import files as crosslingual
@@ -141,6 +141,23 @@ def test_submissions_survive_the_file(case: tuple[str, Path], data: st.DataObjec
     assert len(pd.read_csv(path)) == len(frame), "a stranger's reader finds the same rows"
     tables.write_submission(back, path)
     pd.testing.assert_frame_equal(files.parse_submission(path), back, rtol=0, atol=0)
+
+
+IDS = {"task1": "id", "task4": "id", "task5": "id", "task6": "id", "task7": "img_id", "task8": "id"}
+
+
+@pytest.mark.parametrize("kind", ["float64", "float32", "Int64", "str", "object", "category", "uint8"])
+@pytest.mark.parametrize("task", IDS)
+def test_the_type_of_the_ids_changes_no_byte(task: str, kind: str, tmp_path: Path) -> None:
+    """What a merge, a reindex or a file leaves of whole numbers is written as whole numbers, whatever the index."""
+    (tmp_path / "data").mkdir()
+    SMALL[task].write(tmp_path / "data")
+    opened = workspace.open_workspace(task, tmp_path / "data", tmp_path / "out")
+    opened.submit(SMALL[task].right())
+    before = (tmp_path / "out/submission.csv").read_bytes()
+    frame = SMALL[task].right()
+    opened.submit(frame.astype({IDS[task]: kind}).set_index(pd.Index([0] * len(frame))))
+    assert (tmp_path / "out/submission.csv").read_bytes() == before
 
 
 # --------------------------------------------------------------------- the metrics, against scikit-learn or plain loops

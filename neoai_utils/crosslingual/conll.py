@@ -298,7 +298,9 @@ def _labelled(blocks: Sequence[_Block], layout: _Layout, noted: _Noted) -> Itera
     tag_column = layout.tag or 0
     known = slots_of(c[tag_column] for block in blocks for _, c in block.rows if len(c) >= layout.width)
     for block in blocks:
-        words, tags, intent = [], [], block.intent
+        words: list[str] = []
+        tags: list[str] = []
+        intent = block.intent
         before = (OUTSIDE, OUTSIDE)
         for line, columns in block.rows:
             if not _holds_word(columns, layout):
@@ -313,7 +315,7 @@ def _labelled(blocks: Sequence[_Block], layout: _Layout, noted: _Noted) -> Itera
                     intent = columns[layout.intent]
             tag, assumed = read_tag(text, known, before)
             if assumed:
-                noted.add(assumed if tag == OUTSIDE else "prefix", line, assumed)
+                noted.add("outside" if tag == OUTSIDE else "prefix", line, assumed)
             before = text, tag
             words.append(columns[layout.word])
             tags.append(tag)

@@ -162,8 +162,8 @@ def _told(utterances: Sequence[Utterance], labels: Labels, path: Path) -> None:
         if strange:
             names = ", ".join(sorted(set(strange))[:5])
             errors.warn(
-                f"{path}: {len(strange)} times a label that {REQUIRED[0]} does not have ({kind} {names}); "
-                "answers to these count as wrong."
+                f"{path}: {REQUIRED[0]} does not have the {kind} {names} ({len(strange)} cases); answers to these "
+                "count as wrong."
             )
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from neoai_utils import errors
 from neoai_utils.reading import read_text
+from neoai_utils.tables import LOST_CHARACTERS
 
 __all__ = ["Pair", "read_pairs"]
 
@@ -92,7 +93,7 @@ def _pair(content: Any) -> Pair | None:
         russian = max(texts, key=_cyrillic, default="")
         latin = [text for text in texts if _LATIN.search(text) and _cyrillic(text) < _cyrillic(russian)]
         pair = russian, max(latin, key=len, default="")  # an identifier is shorter than a sentence
-    russian, english = (" ".join(text.split()) for text in pair)
+    russian, english = (" ".join(LOST_CHARACTERS.sub(" ", text).split()) for text in pair)
     if _cyrillic(russian) < _cyrillic(english):
         russian, english = english, russian  # the names were given the wrong way round
     return (russian, english) if russian and english else None

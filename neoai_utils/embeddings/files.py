@@ -105,7 +105,7 @@ def _classes(labels: Iterable[str]) -> NDArray[np.int64]:
 
 
 def load_model(source: Path | str) -> tuple[Any, Any]:
-    """Load (model, tokenizer) from a folder or, by name, from the hub; the model is in evaluation mode.
+    """Load (model, tokenizer) from a folder or, by name, from the hub; in float32, the model in evaluation mode.
 
     Raises:
         NeoaiError: the hub or the named model is out of reach.
@@ -129,7 +129,7 @@ def load_model(source: Path | str) -> tuple[Any, Any]:
     classes = model.config.num_labels
     if classes != len(LABELS):
         raise DataError(f"{source}: the model tells {classes} classes apart, the task has {len(LABELS)}.")
-    return model.eval(), tokenizer
+    return model.float().eval(), tokenizer
 
 
 def table_of(model: Any, tokenizer: Any) -> tuple[NDArray[np.float32], tuple[str, ...]]:

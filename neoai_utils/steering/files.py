@@ -43,7 +43,7 @@ REQUIRED: tuple[str, ...] = ("test.csv",)
 SIMILAR = 0.65
 _COLUMNS = ("prompt", "generation")
 _PAIRS = "hc3.csv"
-_HC3 = ("question", "human_answers", "chatgpt_answers")
+_PAIR_COLUMNS = ("question", "human_answers", "chatgpt_answers")
 _LIST = re.compile(r"\[\s*[\"']")
 _TEXT = r"""'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\""""
 _LIST_OF_TEXTS = re.compile(rf"\[\s*({_TEXT})(?:[\s,]*(?:{_TEXT}))*[\s,]*\]", re.S)
@@ -109,7 +109,7 @@ def read_pairs(path: Path) -> list[Pair]:
     pairs, damaged = [], []
     for row, (question, *lists) in enumerate(_questions(path), start=1):
         try:
-            answers = [_first(answer) for answer in lists]
+            answers = [LOST_CHARACTERS.sub("\ufffd", _first(answer)) for answer in lists]
         except ValueError:
             damaged.append(row)
             continue
@@ -129,11 +129,11 @@ def _questions(path: Path) -> Iterator[tuple[str, Any, Any]]:
     text = read_text(path)
     if text.lstrip().startswith(("{", "[{")):
         for content in _objects(path, text):
-            question, *answers = (content.get(name) or "" for name in _HC3)
-            yield str(question), *answers
+            question, human, machine = (content.get(name) or "" for name in _PAIR_COLUMNS)
+            yield str(question), human, machine
         return
-    frame = read_csv(path, dict.fromkeys(_HC3, "text"), allow_missing=_HC3)
-    yield from zip(*(frame[name].fillna("") for name in _HC3), strict=True)
+    frame = read_csv(path, dict.fromkeys(_PAIR_COLUMNS, "text"), allow_missing=_PAIR_COLUMNS)
+    yield from zip(*(frame[name].fillna("") for name in _PAIR_COLUMNS), strict=True)
 
 
 def _objects(path: Path, text: str) -> list[dict[str, Any]]:
@@ -143,8 +143,8 @@ def _objects(path: Path, text: str) -> list[dict[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path} cannot be read as JSON lines: {error}. Copy it again.") from error
     objects = [content for content in found if isinstance(content, dict)]
-    if not any(all(name in content for name in _HC3) for content in objects):
-        raise DataError(f"{path}: no line has the fields {', '.join(_HC3)}. Give a file in the form of HC3.")
+    if not any(all(name in content for name in _PAIR_COLUMNS) for content in objects):
+        raise DataError(f"{path}: no line has the fields {', '.join(_PAIR_COLUMNS)}. Give a file in the form of HC3.")
     return objects
 
 
@@ -175,7 +175,7 @@ def find_pairs(given: str | Path, data_dir: Path) -> Path:
         raise DataError(
             f"{path} does not exist, and no other {_PAIRS} was found below {runtime.kaggle_folder('input')}. The "
             "competition does not hand out HC3, the pairs of human and machine answers: get it (Hello-SimpleAI/HC3 on "
-            f"the Hugging Face hub), write it as {_PAIRS} with the columns {', '.join(_HC3)}, and attach it "
+            f"the Hugging Face hub), write it as {_PAIRS} with the columns {', '.join(_PAIR_COLUMNS)}, and attach it "
             "on Kaggle as a dataset, or name the file in the parameter pairs_file."
         )
     return found[0]
@@ -241,7 +241,7 @@ def submission(prompts: Sequence[str], texts: Sequence[str]) -> pd.DataFrame:
     """Return the submission of n prompts and their texts (prompt with continuation), in the order of `test.csv`.
 
     Characters that no CSV file keeps (NUL, half of a surrogate pair), which a model can write byte by byte, become
-    `\N{REPLACEMENT CHARACTER}`, with a warning.
+    U+FFFD, with a warning.
     """
     import pandas as pd
 

@@ -190,7 +190,7 @@ def test_labels_that_nobody_can_learn_are_told(competition):
     with pytest.warns(DataWarning) as told:
         assert files.read(competition).validation[0].intent == "GetWeather"
     assert [str(w.message).split("validation.conll: ")[-1] for w in told] == [
-        f"1 times a label that train.conll does not have ({kind}); answers to these count as wrong."
+        f"train.conll does not have the {kind} (1 cases); answers to these count as wrong."
         for kind in ("intent GetWeather", "slot tag B-place")
     ]
 

@@ -68,6 +68,10 @@ def test_lines_that_cannot_be_told_apart_are_left_out_and_counted(tmp_path, line
     assert told[0].endswith("such lines are left out (2 of 3).")
 
 
+def test_half_a_character_is_left_out(tmp_path):
+    assert read(tmp_path, '{"ru": "да \\ud83d", "en": "yes"}') == ((("да", "yes"),), [])
+
+
 def test_a_file_without_pairs_is_told(tmp_path):
     assert read(tmp_path, "", " ") == ((), [" holds no pair; going on without sentence pairs."])
     with pytest.warns(DataWarning, match="absent does not exist; going on without sentence pairs"):

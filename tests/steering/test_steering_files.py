@@ -174,9 +174,9 @@ def test_pairs_in_the_form_in_which_hc3_was_published(tmp_path, form):
 
 
 def test_lists_as_numpy_prints_them_and_answers_that_begin_with_a_bracket(tmp_path):
-    rows = [("Q1", "['a' 'b']", "[deleted]", "s"), ("Q2", "['it\\'s'\n \"b\"]", "null", "s")]
+    rows = [("Q1", '["a\\ud83d"]', "[deleted]", "s"), ("Q2", "['it\\'s'\n \"b\"]", "null", "s")]
     assert files.read_pairs(write_pairs(tmp_path / "hc3.csv", rows)) == [
-        files.Pair("Q1", "a", "[deleted]"), files.Pair("Q2", "it's", "null"),
+        files.Pair("Q1", "a\ufffd", "[deleted]"), files.Pair("Q2", "it's", "null"),
     ]  # fmt: skip
 
 
