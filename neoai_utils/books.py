@@ -81,17 +81,22 @@ def _complete(content: dict[str, Any]) -> None:
     _default(content, "nbformat", 4)
     _default(content, "nbformat_minor", 4)
     for cell in content["cells"]:
-        _default(cell, "metadata", {})
-        _default(cell, "source", "", (str, list))
-        if isinstance(tags := cell["metadata"].get("tags", []), str):
-            cell["metadata"]["tags"] = [tags]
-        if cell["cell_type"] == "code":
-            _default(cell, "outputs", [])
-            cell.setdefault("execution_count", None)
-            cell["outputs"] = [output for output in cell["outputs"] if output.get("output_type") in _OUTPUTS]
-            for output in cell["outputs"]:
-                _complete_output(output)
-            cell["outputs"] = [output for output in cell["outputs"] if output.get("data", "text") != {}]
+        _complete_cell(cell)
+
+
+def _complete_cell(cell: dict[str, Any]) -> None:
+    _default(cell, "metadata", {})
+    _default(cell, "source", "", (str, list))
+    tags = cell["metadata"].pop("tags", None)
+    if tags:
+        cell["metadata"]["tags"] = [tags] if isinstance(tags, str) else list(tags)
+    if cell["cell_type"] == "code":
+        _default(cell, "outputs", [])
+        cell.setdefault("execution_count", None)
+        cell["outputs"] = [output for output in cell["outputs"] if output.get("output_type") in _OUTPUTS]
+        for output in cell["outputs"]:
+            _complete_output(output)
+        cell["outputs"] = [output for output in cell["outputs"] if output.get("data", "text") != {}]
 
 
 def _complete_output(output: dict[str, Any]) -> None:

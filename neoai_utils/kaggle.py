@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import neoai_utils
-from neoai_utils import books, competitions, headless, installing, repository, storage
+from neoai_utils import books, competitions, headless, installing, storage
 from neoai_utils.errors import DataError, NeoaiError
 
 if TYPE_CHECKING:
@@ -273,12 +273,11 @@ def _named(tree: ast.AST) -> Iterator[str]:
 
 
 def _story(task: str) -> NotebookNode:
-    """Read a notebook and clear what Kaggle would clear: outputs and counts; an upload need not get the library."""
+    """Read a notebook and clear what Kaggle would clear: outputs and counts."""
     book = books.read(headless.find_notebook(task))
     for cell in book.cells:
         if cell.cell_type == "code":
             cell.outputs, cell.execution_count = [], None
-            cell.source = repository.without_getting(cell.source)
     return book
 
 

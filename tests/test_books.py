@@ -83,6 +83,7 @@ READABLE: dict[str, bytes] = {
     "empty cells": changed(lambda book: book["cells"].extend([code("", 4), {"cell_type": "markdown", "source": ""}])),
     "a cell without source": changed(lambda book: book["cells"].append({"cell_type": "code", "metadata": {}})),
     "one tag as a text": changed(lambda book: book["cells"][1]["metadata"].update(tags="parameters")),
+    "tags that are null": changed(lambda book: book["cells"][0].update(metadata={"tags": None})),
     "outputs without metadata": changed(lambda book: book["cells"][3]["outputs"][0].pop("metadata")),
     "outputs with odd metadata": changed(lambda book: book["cells"][3]["outputs"][0].update(metadata=None)),
     "a picture with odd metadata": changed(
