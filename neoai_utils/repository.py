@@ -43,7 +43,7 @@ def address() -> str:
         lines = importlib.metadata.metadata("neoai").get_all("Project-URL", [])
     except importlib.metadata.PackageNotFoundError:
         lines = []
-    urls = dict(line.split(", ", 1) for line in lines)
+    urls: dict[str, str] = dict(line.split(", ", 1) for line in lines)
     if "Repository" not in urls:
         raise NeoaiError("no pyproject.toml names the repository's address; give it: neoai address URL")
     return urls["Repository"]

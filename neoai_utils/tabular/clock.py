@@ -119,7 +119,7 @@ class TimeMap:
         if np.isnan(clock[0]):
             return np.arange(len(self.times))
         middle = (clock[0] - 1) * 1440 + np.nan_to_num(clock[1], nan=11.5) * 60 + np.nan_to_num(clock[2], nan=29.5)
-        return np.abs(self.times - middle).argmin(keepdims=True)
+        return np.array([np.abs(self.times - middle).argmin()])
 
     def _blocks(self, readings: Floats, members: Integers, places: Integers, cap: float) -> list[_Found]:
         """Return (rows, places, probabilities) of the rows `members`, in blocks that fit into memory."""
@@ -176,4 +176,4 @@ def _candidates(clock: Floats, times: Integers) -> Iterator[tuple[Integers, Inte
         places = pd.Series(parts @ digits).groupby(parts @ digits).indices
         codes = np.nan_to_num(clock[rows]).astype(np.int64) @ digits
         for code, members in pd.Series(codes).groupby(codes).indices.items():
-            yield rows[members], places.get(code, np.empty(0, np.int64))
+            yield rows[members], np.asarray(places.get(code, ()), np.int64)
