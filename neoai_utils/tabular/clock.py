@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -173,7 +174,12 @@ def _candidates(clock: Floats, times: Integers) -> Iterator[tuple[Integers, Inte
     for kind in np.unique(pattern):
         rows = np.flatnonzero(pattern == kind)
         digits = np.where(missing[rows[0]], 0, radix)
-        places = pd.Series(parts @ digits).groupby(parts @ digits).indices
+        places = _groups(parts @ digits)
         codes = np.nan_to_num(clock[rows]).astype(np.int64) @ digits
-        for code, members in pd.Series(codes).groupby(codes).indices.items():
-            yield rows[members], np.asarray(places.get(code, ()), np.int64)
+        for code, members in _groups(codes).items():
+            yield rows[members], places.get(code, np.empty(0, np.int64))
+
+
+def _groups(codes: Integers) -> dict[int, Integers]:
+    """Return for each code, ascending, the positions where it stands."""
+    return cast(dict[int, Integers], pd.Series(codes).groupby(codes).indices)

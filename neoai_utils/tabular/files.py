@@ -57,7 +57,7 @@ class Tables:
     @property
     def sensors(self) -> tuple[str, ...]:
         """The names of the sensors, nine in the competition."""
-        return tuple(name for name in map(str, self.train) if name not in CLOCK)
+        return tuple(str(name) for name in self.train if name not in CLOCK)
 
 
 def read(data_dir: Path) -> Tables:
@@ -92,7 +92,7 @@ def _sensors(data_dir: Path) -> tuple[str, ...]:
     """Return the sensors of both tables, `feat_` and a number; the competition's nine where there are none."""
     clock: dict[str, Kind] = dict.fromkeys(CLOCK, "number")
     tables = [read_csv(data_dir / name, clock, allow_missing=CLOCK) for name in (TRAIN, TEST)]
-    names = {name for table in tables for name in map(str, table) if re.fullmatch(r"feat_\d+", name)}
+    names = {str(name) for table in tables for name in table if re.fullmatch(r"feat_\d+", str(name))}
     found = tuple(sorted(names, key=lambda name: (len(name), name))) or SENSORS
     if found != SENSORS:
         errors.warn(
