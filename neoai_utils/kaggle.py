@@ -2,12 +2,12 @@
 
 Kaggle takes one file. So every module that the notebook reaches through its imports, also those made inside functions,
 goes into a collapsed cell of its own: `%%writefile` and then the module as it is, byte for byte, written below the
-working folder and imported from there. Nothing is packed, and nothing is executed that cannot be read.
+working folder and imported from there. No code is packed, and nothing is executed that cannot be read.
 
 A bundle plays the competition's own files, which Kaggle mounts, so a miniature's code and data stay behind (the code
 comes along where the notebook imports it by name). Of the files in a `data` folder those travel that are named in a
-module which the notebook itself imports, such as the photographs that task 7 looks at and their credits: text in
-readable cells, the rest as base85.
+module which the notebook itself imports, such as the photographs that task 7 looks at and their credits: short text in
+readable cells, long text packed, the rest as base85.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import ast
 import functools
 import json
 import re
+import zlib
 from base64 import b85encode
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -44,6 +45,7 @@ _COLLAPSED = {
     "tags": [TAG],
 }
 _LINE = 1000  # characters of base85 a line
+_READABLE = 2**16  # bytes; longer text, such as a list of a thousand photographers, takes too much of the limit
 # import name -> requirement, as in requirements.txt, of what Kaggle's image does not have
 ABSENT = {
     "gguf": "gguf>=0.13",
@@ -426,12 +428,26 @@ def _module_cell(path: str) -> str:
     return f"%%writefile {path}\n{(_ROOT / path).read_bytes().decode()}"
 
 
+def _base85(content: bytes) -> str:
+    text = b85encode(content).decode()  # no quote and no backslash in its alphabet
+    return "\n".join(text[start : start + _LINE] for start in range(0, len(text), _LINE))
+
+
+def _packed_cell(path: str, content: bytes) -> str:
+    """Return a cell that writes a long text, which is packed to about a third."""
+    lines = _base85(zlib.compress(content, 9))
+    return (
+        f"# {path}, {len(content):,} bytes of text, packed\n"
+        "from base64 import b85decode\nfrom zlib import decompress\n\n"
+        f'Path("{path}").write_bytes(decompress(b85decode("""{lines}""".replace("\\n", ""))));'
+    )
+
+
 def _data_cell(path: str) -> str:
     content = (_ROOT / path).read_bytes()
     if path.endswith((".json", ".md", ".txt")) and content.endswith(b"\n"):
-        return _module_cell(path)
-    text = b85encode(content).decode()  # no quote and no backslash in its alphabet
-    lines = "\n".join(text[start : start + _LINE] for start in range(0, len(text), _LINE))
+        return _module_cell(path) if len(content) <= _READABLE else _packed_cell(path, content)
+    lines = _base85(content)
     return (
         f"# {path}, {len(content):,} bytes\n"
         "from base64 import b85decode\n\n"

@@ -89,6 +89,19 @@ def test_what_a_notebook_needs_is_found(small: Path) -> None:
     assert found.packages == ("seqeval",)
 
 
+def test_long_text_is_packed_and_comes_out_as_it_was(small: Path) -> None:
+    credits = small / "neoai_utils/embeddings/data/credits.md"
+    credits.write_text("thanks to a person with a long name – äöü\n" * 5000, encoding="utf-8")
+    told = credits.read_bytes()
+    cell = next(
+        cell.source for cell in library(kaggle.bundle(5)) if cell.source.startswith("# neoai_utils/embeddings/data/cr")
+    )
+    assert len(cell) < len(told) / 10
+    credits.unlink()
+    exec(cell, {"Path": Path})
+    assert credits.read_bytes() == told
+
+
 def test_the_order_of_cells(small: Path) -> None:
     cells = nbformat.reads(kaggle.bundle(5).decode(), as_version=4).cells
     assert cells[1].metadata.tags == ["parameters"]
