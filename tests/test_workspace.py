@@ -241,6 +241,13 @@ def test_grade_file_reads_what_submit_wrote(fake_task, tmp_path: Path) -> None:
     assert grades["accuracy"] == 1.0
 
 
+@pytest.mark.parametrize("spelled", ["{}", "{}.0", '"{}"', "0{}"])
+def test_grade_file_takes_whole_numbers_however_they_are_written(fake_task, tmp_path: Path, spelled: str) -> None:
+    rows = "".join(f"{spelled.format(i)},{i}\n" for i in reversed(range(10)))
+    (tmp_path / "mine.csv").write_text("id,target\n" + rows)
+    assert workspace.grade_file("task5", tmp_path / "mine.csv", build_miniature("task5"))["accuracy"] == 1.0
+
+
 def late(cause: Exception) -> RuntimeError:
     """Return what a package raises that imports its parts late."""
     error = RuntimeError("Failed to import it because of the following error (look up to see its traceback):")
