@@ -1,8 +1,9 @@
-"""Where the code runs and how it behaves there: host, device, seeds, time, memory, progress."""
+"""Where the code runs and how it behaves there: host, device, seeds, time, memory, progress, other packages."""
 
 from __future__ import annotations
 
 import importlib.metadata
+import importlib.util
 import math
 import os
 import platform
@@ -25,6 +26,7 @@ __all__ = [
     "PeakMemory",
     "Stopwatch",
     "data_places",
+    "fitting_torchao",
     "host",
     "kaggle_folder",
     "own_rows",
@@ -254,6 +256,41 @@ def _format_warning(
     if issubclass(category, DataWarning):
         return f"Warning: {message}\n"
     return _format_other_warning(message, category, filename, lineno, line)
+
+
+@contextmanager
+def fitting_torchao() -> Iterator[None]:
+    """Hide torchao from peft while the block of the `with` statement runs, if it is one that peft refuses.
+
+    peft asks for torchao whenever it makes or merges an adapter, and raises where the installed one is too old for it,
+    also for networks that have nothing to do with torchao. Kaggle's and Colab's images hold such a pair. A torchao
+    that peft accepts stays where it is.
+    """
+    if not _peft_refuses_torchao():
+        yield
+        return
+    missing = object()
+    before = sys.modules.get("torchao", missing)
+    sys.modules["torchao"] = None  # type: ignore[assignment] # for Python, a package that is not installed
+    try:
+        yield
+    finally:
+        if before is missing:
+            del sys.modules["torchao"]
+        else:
+            sys.modules["torchao"] = before  # type: ignore[assignment]
+
+
+def _peft_refuses_torchao() -> bool:
+    if importlib.util.find_spec("torchao") is None:
+        return False
+    try:
+        from peft.import_utils import is_torchao_available
+
+        is_torchao_available()
+    except ImportError:
+        return True
+    return False
 
 
 def versions(*packages: str) -> dict[str, str]:

@@ -12,13 +12,16 @@ import hashlib
 import importlib.util
 import json
 import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from neoai_utils import competitions, runtime, storage
 from neoai_utils.competitions import Competition
-from neoai_utils.errors import DataError, NeoaiError, ParameterError, SubmissionError
+from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError
 from neoai_utils.scores import Ladder, Row, recovered
 from neoai_utils.tables import require_paths
 
@@ -115,6 +118,25 @@ class Workspace:
         grades = self.grade(frame)
         return None if grades is None else next(iter(grades.values()))
 
+    @contextmanager
+    def optional(self, name: str) -> Iterator[None]:
+        """Leave out what cannot be played here: the block of the `with` statement ends, the notebook goes on.
+
+        A package that is missing or does not fit, weights or data out of reach, a hub that does not answer: one line
+        says what is left out and why. Every other error is raised as it is.
+
+        Args:
+            name: the ladder's row, or what the block does, for that line.
+        """
+        try:
+            yield
+        except Exception as error:
+            reason = _out_of_reach(error)
+            if reason is None:
+                raise
+            told = str(reason).strip().partition("\n")[0]
+            print(f"Left out: {name} ({type(reason).__name__}{': ' * bool(told)}{told})")
+
     def submit(self, frame: pd.DataFrame) -> Row:
         """Write `submission.csv` and `results.json` into `out_dir`, grade where answers exist.
 
@@ -183,6 +205,19 @@ class Workspace:
         text = ", ".join(f"{name} {value:.3f}" for name, value in grades.items())
         share = results["recovered"]
         return text + (f"; {share:.0%} of the headroom recovered" if isinstance(share, float) else "")
+
+
+def _out_of_reach(error: BaseException | None) -> BaseException | None:
+    """Return the error that says what this machine lacks; None if it is the code or a setting that is wrong."""
+    if isinstance(error, NeoaiError):  # a plain one: the cache cannot be written
+        return error if isinstance(error, AssetError) or type(error) is NeoaiError else None
+    if isinstance(error, ImportError):
+        return None if (error.name or "").startswith("neoai_utils") else error
+    network = sys.modules.get("httpx")  # the hub's client, whose errors are no OSError
+    if isinstance(error, OSError) or (network is not None and isinstance(error, network.HTTPError)):
+        return error
+    # packages that import their parts late wrap what went wrong there
+    return _out_of_reach(error.__cause__) if isinstance(error, RuntimeError) else None
 
 
 def open_workspace(

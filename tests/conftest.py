@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -163,6 +165,38 @@ def _no_growth() -> Iterator[None]:
         yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str], Path]]:
+    """Give a function that installs an empty package of a name and version for this test; it returns its file."""
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    monkeypatch.syspath_prepend(str(site))
+
+    def put(name: str, version: str) -> Path:
+        (site / f"{name}-{version}.dist-info").mkdir()
+        (site / f"{name}-{version}.dist-info" / "METADATA").write_text(f"Name: {name}\nVersion: {version}\n")
+        (site / name).mkdir()
+        (site / name / "__init__.py").write_text(f'__version__ = "{version}"\n')
+        monkeypatch.delitem(sys.modules, name, raising=False)
+        importlib.invalidate_caches()
+        return site / name / "__init__.py"
+
+    yield put
+    for name in [path.name for path in site.iterdir()]:
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture
+def old_torchao(install: Callable[[str, str], Path]) -> Iterator[None]:
+    """Install a torchao that peft refuses, as Kaggle's and Colab's images do."""
+    checks = pytest.importorskip("peft.import_utils")
+    forget = getattr(checks.is_torchao_available, "cache_clear", lambda: None)
+    install("torchao", "0.10.0")
+    forget()
+    yield
+    forget()
 
 
 @pytest.fixture

@@ -102,3 +102,35 @@ def test_a_warning_about_a_file_is_one_plain_line_and_is_given_once(tmp_path) ->
     assert first == "Warning: train.csv, line 3: no value; taken as 0"
     assert len(rest) <= 2
     assert "UserWarning: something else" in rest[0]
+
+
+def test_peft_does_not_see_a_torchao_that_it_refuses(old_torchao) -> None:
+    from peft.import_utils import is_torchao_available
+
+    with pytest.raises(ImportError, match="incompatible version of torchao"):
+        is_torchao_available()
+    with runtime.fitting_torchao(), runtime.fitting_torchao():
+        assert not is_torchao_available()
+    assert "torchao" not in sys.modules
+    import torchao
+
+    with pytest.raises(ZeroDivisionError), runtime.fitting_torchao():
+        assert not is_torchao_available()
+        raise ZeroDivisionError
+    assert sys.modules["torchao"] is torchao
+
+
+@pytest.mark.parametrize("version", ["0.16.0", "99.0"])
+def test_a_torchao_that_fits_stays(install, version: str) -> None:
+    checks = pytest.importorskip("peft.import_utils")
+    getattr(checks.is_torchao_available, "cache_clear", lambda: None)()
+    install("torchao", version)
+    with runtime.fitting_torchao():
+        import torchao
+    assert torchao.__version__ == version
+    getattr(checks.is_torchao_available, "cache_clear", lambda: None)()
+
+
+def test_without_torchao_nothing_is_hidden() -> None:
+    with runtime.fitting_torchao():
+        assert "torchao" not in sys.modules

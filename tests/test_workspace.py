@@ -4,11 +4,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pandas as pd
 import pytest
 
 from neoai_utils import runtime, storage, workspace
-from neoai_utils.errors import DataError, NeoaiError, SubmissionError, UnknownTaskError
+from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError, UnknownTaskError
 from neoai_utils.workspace import build_miniature, miniature_folder, open_workspace
 
 
@@ -196,6 +197,64 @@ def test_grade_file_reads_what_submit_wrote(fake_task, tmp_path: Path) -> None:
     opened.submit(right())
     grades = workspace.grade_file("task5", tmp_path / "submission.csv", build_miniature("task5"))
     assert grades["accuracy"] == 1.0
+
+
+def late(cause: Exception) -> RuntimeError:
+    """Return what a package raises that imports its parts late."""
+    error = RuntimeError("Failed to import it because of the following error (look up to see its traceback):")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (ModuleNotFoundError("No module named 'onnx'", name="onnx"), "(ModuleNotFoundError: No module named 'onnx')"),
+        (ImportError("an incompatible torchao\nsecond line"), "(ImportError: an incompatible torchao)"),
+        (AssetError("cannot fetch x: out of reach.\npip said: no"), "(AssetError: cannot fetch x: out of reach.)"),
+        (NeoaiError("cannot create the folder /x"), "(NeoaiError: cannot create the folder /x)"),
+        (OSError("couldn't connect to the hub"), "(OSError: couldn't connect to the hub)"),
+        (ConnectionError(), "(ConnectionError)"),
+        (httpx.ConnectError("no route"), "(ConnectError: no route)"),
+        (late(ImportError("needs torchvision")), "(ImportError: needs torchvision)"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_what_cannot_be_played_is_left_out_in_one_line(fake_task, tmp_path: Path, capsys, error, told: str) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path)
+    capsys.readouterr()
+    with opened.optional("LoRA"):
+        raise error
+    assert capsys.readouterr().out == f"Left out: LoRA {told}\n"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ValueError("wrong"),
+        AttributeError("wrong"),
+        RuntimeError("wrong"),
+        late(KeyError("wrong")),
+        ImportError("wrong", name="neoai_utils.workspace"),
+        DataError("wrong"),
+        SubmissionError("wrong"),
+        ParameterError("wrong"),
+        KeyboardInterrupt("wrong"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_what_is_wrong_is_not_left_out(fake_task, tmp_path: Path, error) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path)
+    with pytest.raises(type(error)), opened.optional("LoRA"):
+        raise error
+
+
+def test_what_can_be_played_says_nothing(fake_task, tmp_path: Path, capsys) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path)
+    with opened.optional("LoRA"):
+        opened.ladder.add("LoRA", score=1.0)
+    assert len(opened.ladder) == 1
+    assert capsys.readouterr().out == ""
 
 
 def test_answers_do_not_matter_until_grading(fake_task, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from torch.nn import functional
 from neoai_utils.continual import checkpoint
 from neoai_utils.continual.inference import Pixels, normalised
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import own_rows
+from neoai_utils.runtime import fitting_torchao, own_rows
 
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
@@ -148,7 +148,8 @@ def fine_tune(
             if watch is not None:
                 watch(epoch + 1, student.eval())
     if adapted is not None:
-        student = adapted.merge_and_unload()
+        with fitting_torchao():
+            student = adapted.merge_and_unload()
     return checkpoint.clone(student)
 
 
@@ -208,9 +209,11 @@ def _training_mode(student: TinyVit, plan: Plan) -> None:
 
 def _with_lora(student: TinyVit, rank: int) -> Any:
     """Give the transformer blocks' linear layers low-rank changes, in place; return peft's handle on them."""
-    from peft import LoraConfig, get_peft_model
+    with fitting_torchao():
+        from peft import LoraConfig, get_peft_model
 
-    return get_peft_model(student, LoraConfig(r=rank, lora_alpha=rank, target_modules=["qkv", "proj", "fc1", "fc2"]))
+        targets = ["qkv", "proj", "fc1", "fc2"]
+        return get_peft_model(student, LoraConfig(r=rank, lora_alpha=rank, target_modules=targets))
 
 
 def _check(plan: Plan, count: int, labels: Tensor, teacher: TinyVit | None, old: Sequence[int]) -> None:

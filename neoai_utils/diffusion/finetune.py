@@ -21,7 +21,7 @@ from torch.nn import functional
 from neoai_utils.diffusion.generation import Sampling, draw
 from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import own_rows
+from neoai_utils.runtime import fitting_torchao, own_rows
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
@@ -282,13 +282,20 @@ def trained_weights(unet: UNet2DConditionModel, trained: Trained) -> Iterator[li
         for values in chosen.values():
             values.data = values.data.to(kind)
         if trained == "lora":
-            unet.fuse_lora()
-            unet.unload_lora()
+            with fitting_torchao():
+                unet.fuse_lora()
+                unet.unload_lora()
 
 
 def _add_lora(unet: UNet2DConditionModel) -> None:
-    from peft import LoraConfig
+    with fitting_torchao():
+        from peft import LoraConfig
 
-    unet.add_adapter(
-        LoraConfig(r=_LORA_RANK, lora_alpha=_LORA_RANK, init_lora_weights="gaussian", target_modules=list(_LORA_LAYERS))
-    )
+        unet.add_adapter(
+            LoraConfig(
+                r=_LORA_RANK,
+                lora_alpha=_LORA_RANK,
+                init_lora_weights="gaussian",
+                target_modules=list(_LORA_LAYERS),
+            )
+        )

@@ -115,6 +115,12 @@ def test_lora_changes_only_few_directions(tiny: TinyVit, pixels: np.ndarray) -> 
         assert torch.linalg.matrix_rank(change[name], rtol=1e-3) <= 2, name
 
 
+def test_lora_beside_a_torchao_that_peft_refuses(tiny: TinyVit, pixels: np.ndarray, old_torchao) -> None:
+    plan = Plan(epochs=1, part="lora", rank=2, rate=0.01, frozen_norm=True)
+    tuned = finetune.fine_tune(tiny, pixels, LABELS, plan)
+    assert list(tiny.state_dict()) == list(tuned.state_dict())
+
+
 def test_distillation_on_old_logits_holds_the_old_and_frees_the_new(tiny: TinyVit, pixels: np.ndarray) -> None:
     """With the labels' loss almost off, old logits stay the teacher's; new ones may go where they like."""
     start = checkpoint.clone(tiny)

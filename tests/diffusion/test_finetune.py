@@ -97,6 +97,13 @@ def test_only_the_chosen_weights_change(pipe, examples, trained, touched):
     assert set(pipe.unet.state_dict()) == set(before), "no trace of the low-rank additions is left"
 
 
+def test_low_rank_beside_a_torchao_that_peft_refuses(pipe, examples, old_torchao):
+    before = snapshot(pipe.unet)
+    fine_tune(pipe, examples, Schedule(1, 1e-3, trained="lora"))
+    assert changed(pipe.unet, before)
+    assert set(pipe.unet.state_dict()) == set(before)
+
+
 def test_the_same_seed_gives_the_same_weights(pipe, examples):
     start = snapshot(pipe.unet)
     ends = []
