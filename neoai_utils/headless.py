@@ -220,7 +220,9 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
     return error
 
 
-_FETCHED = re.compile(r"(fetching \S+ \(\d+ MB, once\)\n)+")  # what `offline.packages` says on a first run only
+_FETCHED = re.compile(
+    r"^fetching \S+ \(\d+ MB, once\)\n", re.MULTILINE
+)  # what `offline.packages` says on a first run only
 
 
 def store(done: Play) -> Path:
@@ -250,11 +252,20 @@ def store(done: Play) -> Path:
         cell.metadata = nbformat.NotebookNode({"tags": tags} if tags else {})
         cell.source = update_section(cell.source, "cost", cost)
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _FETCHED.fullmatch(output.get("text", ""))]
+            cell.outputs = list(_without_notices(cell.outputs))
     target = find_notebook(done.task)
     with storage.atomic_path(target) as temporary:
         nbformat.write(book, temporary)
     return target
+
+
+def _without_notices(outputs: Iterable[nbformat.NotebookNode]) -> Iterator[nbformat.NotebookNode]:
+    """Yield a cell's outputs, and none that said nothing but what was fetched."""
+    for output in outputs:
+        if output.output_type == "stream":
+            output.text = _FETCHED.sub("", output.text)
+        if output.output_type != "stream" or output.text:
+            yield output
 
 
 def _cost(done: Play) -> str:

@@ -1,8 +1,8 @@
 """The source of a cell that installs what a notebook needs and its host lacks, and moves nothing that is there.
 
 Uploads (`neoai_utils.kaggle`) carry such a cell for packages; a raw notebook may carry one for the library, too. The
-cell runs where the library is missing, so it uses the standard library and pip alone. Where nothing is missing, it prints
-nothing.
+cell runs where the library is missing, so it uses the standard library and pip alone. Where nothing is missing, nothing
+is printed.
 """
 
 from __future__ import annotations

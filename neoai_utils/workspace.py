@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from neoai_utils import competitions, runtime, storage
+from neoai_utils import competitions, discovery, runtime, storage
 from neoai_utils.competitions import Competition
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError
 from neoai_utils.scores import Ladder, Row, recovered
@@ -64,8 +64,8 @@ def _room(competition: Competition, module: str) -> Any:
         raise NeoaiError(f"{competition.task} ({competition.title}) is not part of this version of neoai.")
     if importlib.util.find_spec(f"{name}.{module}") is None:
         raise NeoaiError(
-            f"{competition.task}: this copy of neoai has no {name}.{module}; an uploaded notebook builds no miniature. "
-            f"Add the competition {competition.slug} to the notebook's input, or name its folder in data_dir."
+            f"{competition.task}: {_nowhere(competition)} This copy of neoai has no {name}.{module}: an uploaded "
+            "notebook builds no miniature."
         )
     return importlib.import_module(f"{name}.{module}")
 
@@ -160,9 +160,16 @@ class Workspace:
         return ours
 
     def summary(self) -> pd.DataFrame:
-        """Return baseline, published, ours and ceiling with the share of headroom that each recovers."""
+        """Return baseline, published, ours and ceiling with the share of headroom that each recovers.
+
+        Where no answers are known, there is neither: then the ladder's rows, with what is known of each.
+        """
         import pandas as pd
 
+        if self.answers_dir is None:
+            known = {row.name: (row.role, row.validation, row.seconds) for row in self.ladder}
+            table = pd.DataFrame.from_dict(known, orient="index", columns=["role", "validation", "seconds"])
+            return table.dropna(axis="columns", how="all").round(3).astype(object).fillna("")
         scores = self._role_scores() | {"ceiling": self.ceiling}
         base = scores["baseline"]
         lines = {k: {"score": v, "recovered": recovered(v, base, self.ceiling)} for k, v in scores.items()}
@@ -249,6 +256,12 @@ def open_workspace(
     found = _find_data(competition, data_dir)
     if found is not None:
         return Workspace(competition, "competition", found, out, seed)
+    if runtime.host() != "local":
+        _room(competition, "miniature")
+        print(
+            f"NO COMPETITION FILES FOUND: {_nowhere(competition)} "
+            "This run plays the MINIATURE, and its submission.csv is no entry to the competition."
+        )
     folder = build_miniature(competition.task, miniature_seed)
     facts = json.loads((folder / "answers" / "facts.json").read_text(encoding="utf-8"))
     return Workspace(
@@ -261,21 +274,25 @@ def _default_out(competition: Competition) -> Path:
 
 
 def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
-    """Return the folder of the competition's files, None if they were not asked for and are not mounted."""
-    required = cast(_Files, _room(competition, "files")).REQUIRED
-    if data_dir:
-        folder = Path(data_dir).expanduser()
-        tops = {name.split("/")[0] for name in required if "/" in name}
-        if folder.name in tops and not (folder / folder.name).exists():
-            folder = folder.parent  # pointed at the folder inside the archive
-        require_paths(folder, required)
-        return folder
-    for place in runtime.data_places():
-        folder = place / competition.slug
-        if folder.is_dir():
-            require_paths(folder, required)
-            return folder
-    return None
+    """Return the folder of the competition's files, None if they were not asked for and are not on this host."""
+    required = _required(competition)
+    if not data_dir:
+        return discovery.find(competition.slug, required)
+    folder = Path(data_dir).expanduser()
+    tops = {name.split("/")[0] for name in required if "/" in name}
+    if folder.name in tops and not (folder / folder.name).exists():
+        folder = folder.parent  # pointed at the folder inside the archive
+    found = discovery.inside(folder, required)
+    require_paths(found or folder, required)
+    return found
+
+
+def _required(competition: Competition) -> tuple[str, ...]:
+    return cast(_Files, _room(competition, "files")).REQUIRED
+
+
+def _nowhere(competition: Competition) -> str:
+    return discovery.nowhere(competition.slug, _required(competition))
 
 
 def miniature_folder(task: str, seed: int = 0) -> Path:

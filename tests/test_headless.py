@@ -56,12 +56,12 @@ def test_a_play_collects_results_and_can_be_stored(shelf: Path) -> None:
 
 
 def test_download_notices_are_not_stored_but_warnings_are(shelf: Path) -> None:
-    notice = "import sys; print('fetching minilm-l6 (84 MB, once)', file=sys.stderr)"
-    nbformat.write(book(notice, "print('beware', file=sys.stderr)", WRITE), shelf / "task5.ipynb")
+    notice = "print('fetching minilm-l6 (84 MB, once)')"
+    both = f"print(1); {notice}; print(2)"
+    nbformat.write(book(notice, both, "import sys; print('beware', file=sys.stderr)", WRITE), shelf / "task5.ipynb")
     store(play("5"))
     stored = nbformat.read(shelf / "task5.ipynb", as_version=4).cells
-    assert [cell.outputs for cell in stored[2:3]] == [[]]
-    assert [output.text for output in stored[3].outputs] == ["beware\n"]
+    assert [[output.text for output in cell.outputs] for cell in stored[2:5]] == [[], ["1\n2\n"], ["beware\n"]]
 
 
 def test_parameters_and_output_folder_reach_the_notebook(shelf: Path, tmp_path: Path) -> None:

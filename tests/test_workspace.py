@@ -7,9 +7,11 @@ from pathlib import Path
 import httpx
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from neoai_utils import runtime, storage, workspace
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError, UnknownTaskError
+from neoai_utils.headless import read_scores
 from neoai_utils.workspace import build_miniature, miniature_folder, open_workspace
 
 
@@ -135,6 +137,28 @@ def test_submit_without_answers_says_so(fake_task, tmp_path: Path, capsys) -> No
     results = json.loads((tmp_path / "out/results.json").read_text())
     assert (results["ours"], results["recovered"], results["data"]) == (None, None, "competition")
     assert "answers are not known" in capsys.readouterr().out
+
+
+def test_without_answers_the_summary_tells_what_is_known(fake_task, tmp_path: Path) -> None:
+    """There is no score, so no table of them: rows with what was measured, no column that is unknown everywhere."""
+    right().drop(columns="target").to_csv(tmp_path / "test.csv", index=False)
+    opened = open_workspace("task5", tmp_path, tmp_path / "out")
+    assert str(opened.summary().index.tolist()) == "[]"
+    opened.ladder.add("zeros", seconds=0.25, role="baseline")
+    opened.ladder.add("an idea", validation=0.5)
+    opened.submit(right())
+    table = opened.summary()
+    assert table.to_dict("index") == {
+        "zeros": {"role": "baseline", "validation": "", "seconds": 0.25},
+        "an idea": {"role": "", "validation": 0.5, "seconds": ""},
+        "ours": {"role": "ours", "validation": "", "seconds": ""},
+    }
+    assert "nan" not in str(table).lower()
+    opened = open_workspace("task5", tmp_path, tmp_path / "out")
+    opened.ladder.add("zeros", seconds=0.25)
+    assert opened.summary().to_dict("index") == {"zeros": {"seconds": 0.25}}
+    shown = new_output("execute_result", {"text/plain": str(table)})
+    assert set(read_scores(new_notebook(cells=[new_code_cell("", outputs=[shown])])).values()) == {None}
 
 
 def test_a_wrong_submission_writes_nothing(fake_task, tmp_path: Path) -> None:

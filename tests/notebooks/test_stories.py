@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -17,49 +16,29 @@ import pytest
 from click.testing import CliRunner
 from papermill.cli import papermill as papermill_command
 
-from neoai_utils import headless, kaggle, storage
-from neoai_utils.competitions import COMPETITIONS, find
+from neoai_utils import headless, storage
+from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import ParameterError
 from neoai_utils.headless import Play
 from neoai_utils.workspace import build_miniature
 
 TASKS = headless.available()
-ROOT = Path(__file__).resolve().parent.parent.parent
-# Models of a miniature that lie neither among its files nor in an upload; on Kaggle the hub's are used.
-STAND_INS = {"task3": ("neoai_utils/steering/data",)}
 PAPERMILL = [sys.executable, "-m", "papermill"]
 
 
 @pytest.fixture(scope="module", params=TASKS)
 def twins(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, bare: Callable[[bytes, bool, Path], None]
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, play_upload: Callable[..., Path]
 ) -> tuple[Play, Path]:
     """Play a notebook for all tests of this module, and at once its upload as on Kaggle, on the bare files."""
     task, folder = request.param, tmp_path_factory.mktemp("outputs")
     build_miniature(task, 0)
     with headless.shared_cores(2), ThreadPoolExecutor() as pool:
         played = pool.submit(headless.play, task, folder)
-        upload = pool.submit(play_upload, task, folder, bare)
+        upload = pool.submit(play_upload, task, folder)
         done, working = played.result(), upload.result()
     assert done.error is None, done.error
     return done, working
-
-
-def play_upload(task: str, folder: Path, bare: Callable[[bytes, bool, Path], None]) -> Path:
-    """Play what `neoai bundle` writes where the library cannot be imported, and return Kaggle's folder of outputs."""
-    place, working = folder / "input" / find(task).slug, folder / "working"
-    shutil.copytree(build_miniature(task, 0) / "data", place)
-    working.mkdir()
-    for name in STAND_INS.get(task, ()):
-        shutil.copytree(ROOT / name, working / name)
-    bare(kaggle.bundle(task), bool(kaggle.NEEDS[task].online), folder / "upload.ipynb")
-    host = {"KAGGLE_INPUT": str(place.parent), "KAGGLE_WORKING": str(working), "KAGGLE_KERNEL_RUN_TYPE": "Batch"}
-    done = subprocess.run(
-        [*PAPERMILL, "../upload.ipynb", "../done.ipynb"],
-        cwd=working, env={**os.environ, **host}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-2000:]
-    return working
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+"""What the tests of whole notebooks share: an upload, played as Kaggle does."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from neoai_utils import kaggle
+from neoai_utils.competitions import find
+from neoai_utils.workspace import build_miniature
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+# Models of a miniature that lie neither among its files nor in an upload; on Kaggle the hub's are used.
+STAND_INS = {"task3": ("neoai_utils/steering/data",)}
+PAPERMILL = ("papermill", "upload.ipynb", "../done.ipynb")
+
+
+@pytest.fixture(scope="session")
+def play_upload(bare: Callable[[bytes, bool, Path], None]) -> Callable[..., Path]:
+    """Give a function that plays what `neoai bundle` writes where the library cannot be imported.
+
+    It takes the task, a new folder and, if need be, another Python and another command. `done.ipynb` in the folder is
+    the executed notebook; the returned folder is Kaggle's for outputs.
+    """
+
+    def play(task: str, folder: Path, python: str = sys.executable, command: Sequence[str] = PAPERMILL) -> Path:
+        place, working = folder / "input" / find(task).slug, folder / "working"
+        shutil.copytree(build_miniature(task, 0) / "data", place)
+        working.mkdir()
+        for name in STAND_INS.get(task, ()):
+            shutil.copytree(ROOT / name, working / name)
+        bare(kaggle.bundle(task), bool(kaggle.NEEDS[task].online), working / "upload.ipynb")
+        host = {"KAGGLE_INPUT": str(place.parent), "KAGGLE_WORKING": str(working), "KAGGLE_KERNEL_RUN_TYPE": "Batch"}
+        own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        done = subprocess.run(
+            [python, "-m", *command], cwd=working, env=own | host, capture_output=True, text=True, check=False
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr[-2000:]
+        return working
+
+    return play

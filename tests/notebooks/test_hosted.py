@@ -1,0 +1,80 @@
+"""Every upload is played in an environment with Kaggle's versions; `.ci/hosted` makes it and says where it is."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from neoai_utils import headless, storage
+from neoai_utils.competitions import find
+from neoai_utils.workspace import build_miniature, grade_file
+
+PYTHON = os.environ.get("NEOAI_HOSTED_PYTHON", "")
+NBCONVERT = ("nbconvert", "--to=notebook", "--execute", "--ExecutePreprocessor.timeout=-1", "--output=../done",
+             "upload.ipynb")  # fmt: skip
+NOISE = ("restart the kernel", "Flax", "once)", "Traceback")
+
+pytestmark = [
+    pytest.mark.story,
+    pytest.mark.skipif(not PYTHON, reason="NEOAI_HOSTED_PYTHON names no Python with Kaggle's versions; see .ci/hosted"),
+]
+
+
+def installed() -> dict[str, str]:
+    command = [PYTHON, "-m", "pip", "list", "--format=json", "--disable-pip-version-check"]
+    listed = subprocess.run(command, capture_output=True, check=True)
+    return {entry["name"]: entry["version"] for entry in json.loads(listed.stdout)}
+
+
+@pytest.fixture
+def image() -> Iterator[dict[str, str]]:
+    """Give what the environment holds; afterwards what an upload has installed is removed, and nothing may be moved."""
+    before = installed()
+    yield before
+    after = installed()
+    new = sorted(after.keys() - before.keys())
+    if new:
+        print("installed by the upload:", *new)
+        subprocess.run([PYTHON, "-m", "pip", "uninstall", "--quiet", "--yes", *new], check=True)
+    assert {name: after.get(name) for name in before} == before, "the upload has moved a package of the image"
+
+
+def check(task: str, working: Path) -> None:
+    """Compare the submission with the stored notebook's scores, and look for noise among the outputs."""
+    results = json.loads((working / "results.json").read_text(encoding="utf-8"))
+    assert (results["data"], results["ours"]) == ("competition", None)
+    assert results["submission_sha256"] == storage.sha256_of(working / "submission.csv")
+    score = next(iter(grade_file(task, working / "submission.csv", build_miniature(task, 0)).values()))
+    stored = headless.read_scores(nbformat.read(headless.find_notebook(task), as_version=4))
+    print(f"{task}: {score:.3f} in {results['seconds']:.0f} s with {results['versions']}; stored: {stored}")
+    sign = 1 if find(task).higher_is_better else -1
+    assert sign * score > sign * stored["published"]
+    book = nbformat.read(working.parent / "done.ipynb", as_version=4)
+    said = "\n".join(text_of(output) for cell in book.cells for output in cell.get("outputs", []))
+    assert not [noise for noise in NOISE if noise in said]
+    assert not re.search(r"^\d+$", said, re.MULTILINE), "a cell ends with a bare number"
+    assert not re.search(r"\bNaN\b", said)
+
+
+def text_of(output: nbformat.NotebookNode) -> str:
+    return output.get("text", "") or output.get("data", {}).get("text/plain", "")
+
+
+@pytest.mark.parametrize("task", headless.available())
+def test_an_upload_plays_with_the_versions_of_kaggle(
+    task: str, tmp_path: Path, play_upload: Callable[..., Path], image: dict[str, str]
+) -> None:
+    check(task, play_upload(task, tmp_path, PYTHON))
+
+
+def test_an_upload_plays_by_the_nbconvert_of_kaggle(
+    tmp_path: Path, play_upload: Callable[..., Path], image: dict[str, str]
+) -> None:
+    check("task5", play_upload("task5", tmp_path, PYTHON, NBCONVERT))
