@@ -16,8 +16,8 @@ import ast
 import json
 import re
 from base64 import b85encode
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +28,19 @@ from neoai_utils.errors import DataError, NeoaiError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["ABSENT", "LIMIT", "NEEDS", "TAG", "Bundle", "Needs", "bundle", "collect", "metadata", "write"]
+__all__ = [
+    "ABSENT",
+    "ABSENT_ON_COLAB",
+    "LIMIT",
+    "NEEDS",
+    "TAG",
+    "Bundle",
+    "Needs",
+    "bundle",
+    "collect",
+    "metadata",
+    "write",
+]
 
 LIMIT = 1_000_000  # bytes of a notebook
 TAG = "neoai-library"
@@ -50,31 +62,53 @@ ABSENT = {
     "sae_lens": "sae-lens>=6.39",
     "seqeval": "seqeval>=1.2.2",
 }
-_HELD = ("numpy", "pillow", "torch", "torchvision", "transformers")  # of the image; an installation must not move them
+# the same of what Kaggle's image has and Colab's does not
+ABSENT_ON_COLAB = {"onnx": "onnx>=1.16"}
 
 
 @dataclass(frozen=True)
 class Needs:
-    """What a notebook asks of Kaggle on the competition's own files.
+    """What a notebook asks of its host on the competition's own files.
 
     Attributes:
         gpu: it trains or runs a network that takes hours on a CPU.
         online: what it fetches from the network; empty: nothing.
+        attach: how to do without the network: what to attach in place of `online`, a sentence.
+        spare: import names of packages without which it goes on.
+        when: import names of packages that it needs only for some parameters, and the condition in Python.
     """
 
     gpu: bool = False
     online: str = ""
+    attach: str = ""
+    spare: tuple[str, ...] = ()
+    when: Mapping[str, str] = field(default_factory=dict)
 
 
 NEEDS = {
     "task1": Needs(),
     "task2": Needs(gpu=True),
-    "task3": Needs(gpu=True, online="google/gemma-2-2b, its sparse autoencoders, the detector and MiniLM"),
+    "task3": Needs(
+        gpu=True,
+        online="google/gemma-2-2b, its sparse autoencoders, the detector and MiniLM",
+        attach="Gemma's licence must be accepted: on Kaggle, attach the model google/gemma-2 (framework Transformers, "
+        "variation gemma-2-2b) and give its folder, the one with config.json, in the parameter writer.",
+    ),
     "task4": Needs(online="EfficientNet-Lite0"),
     "task5": Needs(online="the broken BERT"),
-    "task6": Needs(gpu=True, online="Stable Diffusion 1.5 and the judge"),
-    "task7": Needs(gpu=True, online="CLIP and DINOv2"),
-    "task8": Needs(gpu=True, online="the encoder"),
+    "task6": Needs(
+        gpu=True,
+        online="Stable Diffusion 1.5 and the judge",
+        attach="A model or dataset with the pipeline of Stable Diffusion 1.5 (a folder with model_index.json) can be "
+        "attached; give its folder in the parameter model.",
+    ),
+    "task7": Needs(
+        gpu=True,
+        online="CLIP and DINOv2",
+        spare=("onnx",),
+        when={"open_clip": 'str(backbone).startswith("open_clip:")'},
+    ),
+    "task8": Needs(gpu=True, online="the encoder", spare=("seqeval",)),
 }
 
 
@@ -85,7 +119,7 @@ class Bundle:
     Attributes:
         modules: paths of its modules below the repository, sorted, such as "neoai_utils/runtime.py".
         data: paths of its data files, sorted.
-        packages: requirements that Kaggle's image does not meet, sorted.
+        packages: import names of packages that a host's image may lack, sorted.
     """
 
     modules: tuple[str, ...]
@@ -180,11 +214,12 @@ def collect(task: str | int) -> Bundle:
     """
     facts = competitions.find(task)
     own = set(_imports_of(_story(facts.task)))
-    # The workspace imports a task's `files` by name.
-    reached = _closure(own | {f"{_PACKAGE}.{facts.technique}.files"})
+    # The workspace imports a task's `files` by name, and the installing cell its module.
+    reached = _closure(own | {f"{_PACKAGE}.{facts.technique}.files", f"{_PACKAGE}.installing"})
     paths = {name: path for name in reached if (path := _path(name)) is not None}
     data = {found for name in own & paths.keys() for found in _data_named_in(paths[name])}
-    packages = {ABSENT[top] for name in reached if (top := name.partition(".")[0]) in ABSENT}
+    tops = {name.partition(".")[0] for name in reached}
+    packages = (tops & ABSENT.keys()) | (ABSENT_ON_COLAB.keys() & NEEDS[facts.task].spare)
     modules = sorted(path.relative_to(_ROOT).as_posix() for path in paths.values())
     return Bundle(tuple(modules), tuple(sorted(data)), tuple(sorted(packages)))
 
@@ -264,37 +299,41 @@ def _data_named_in(module: Path) -> list[str]:
 
 
 def _library(task: str, taken: Bundle) -> list[NotebookNode]:
-    """Return the cells that install, make the folders and write the files."""
+    """Return the cells that make the folders, write the files and install."""
     from nbformat.v4 import new_code_cell, new_markdown_cell
 
-    cells = [new_markdown_cell(_introduction(task), metadata={"tags": [TAG]})]
-    if taken.packages:
-        cells.append(new_code_cell(_install_cell(taken.packages), metadata={"tags": [TAG]}))
     sources = [_folders_cell(taken.files), *map(_module_cell, taken.modules), *map(_data_cell, taken.data)]
-    return cells + [new_code_cell(source, metadata=_COLLAPSED) for source in sources]
+    cells = [new_markdown_cell(_introduction(task), metadata={"tags": [TAG]})]
+    cells += [new_code_cell(source, metadata=_COLLAPSED) for source in sources]
+    if taken.packages:
+        cells.append(new_code_cell(_install_cell(task, taken.packages), metadata={"tags": [TAG]}))
+    return cells
 
 
 def _introduction(task: str) -> str:
-    online = NEEDS[task].online
-    return (
+    needs = NEEDS[task]
+    text = (
         "## The library\n\n"
         "The collapsed cells below hold the modules of `neoai_utils` that this notebook uses, as they are. They are "
-        "written to the working folder and imported from there, so there is nothing to attach."
-        + (f" Internet must be on for {online}." if online else "")
+        "written to the working folder and imported from there, so no library need be attached."
     )
+    told = [f"Internet must be on for {needs.online}."] if needs.online else []
+    return " ".join([text, *told, needs.attach]).rstrip()
 
 
-def _install_cell(packages: Iterable[str]) -> str:
-    wanted = " ".join(f'"{package}"' for package in packages)
-    return (
-        "# What Kaggle's image does not have; what it has stays as it is.\n"
-        "from importlib.metadata import version\n"
-        "from pathlib import Path\n\n"
-        f"held = {json.dumps(_HELD)}\n"
-        'Path("held.txt").write_text("\\n".join(f"{name}=={version(name)}" for name in held))\n'
-        f"%pip install --quiet --disable-pip-version-check --constraint held.txt {wanted}\n"
-        'Path("held.txt").unlink()'
-    )
+def _install_cell(task: str, names: Sequence[str]) -> str:
+    """Return the cell that installs what the host lacks; the packages needed for some parameters come last."""
+    needs, known = NEEDS[task], ABSENT | ABSENT_ON_COLAB
+    always = {name: known[name] for name in names if name not in needs.when and name not in needs.spare}
+    spare = {name: known[name] for name in names if name in needs.spare}
+    return "\n".join([
+        "# What the host's image does not have; what it has stays as it is.",
+        "from neoai_utils import installing\n",
+        f"needed, spare = {json.dumps(always)}, {json.dumps(spare)}",
+        *(f"if {test}:\n    needed[{json.dumps(name)}] = {json.dumps(known[name])}"
+          for name, test in needs.when.items() if name in names),
+        "installing.provide(needed, spare)",
+    ])  # fmt: skip
 
 
 def _folders_cell(paths: Iterable[str]) -> str:
@@ -322,5 +361,5 @@ def _data_cell(path: str) -> str:
     return (
         f"# {path}, {len(content):,} bytes\n"
         "from base64 import b85decode\n\n"
-        f'Path("{path}").write_bytes(b85decode("""{lines}""".replace("\\n", "")))'
+        f'Path("{path}").write_bytes(b85decode("""{lines}""".replace("\\n", "")));'
     )

@@ -9,6 +9,7 @@ The names of the fields in the pairs' file are not public, so the two texts are 
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
 from collections.abc import Sequence
@@ -153,9 +154,9 @@ def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
 def metrics(truth: Sequence[Utterance], intents: Sequence[str], slots: Sequence[Sequence[str]]) -> dict[str, float]:
     """Return the competition's metric first: the mean of two weighted F1 scores, of intents and of words' tags.
 
-    Beside it stand both parts, and `spans`, the micro-averaged F1 of whole slots as CoNLL-2000 counts them.
+    Beside it stand both parts, and `spans`, the micro-averaged F1 of whole slots as CoNLL-2000 counts them. Where
+    seqeval, which counts those, is not installed, `spans` is left out.
     """
-    from seqeval.metrics import f1_score as span_f1
     from sklearn.metrics import f1_score
 
     true_slots = [list(utterance.slots or ()) for utterance in truth]
@@ -163,8 +164,12 @@ def metrics(truth: Sequence[Utterance], intents: Sequence[str], slots: Sequence[
     flat_true, flat_given = ([tag for sequence in part for tag in sequence] for part in (true_slots, given_slots))
     intent = f1_score([utterance.intent for utterance in truth], list(intents), average="weighted", zero_division=0)
     slot = f1_score(flat_true, flat_given, average="weighted", zero_division=0)
-    spans = span_f1(true_slots, given_slots, zero_division=0)
-    return {"mean": float(intent + slot) / 2, "intent": float(intent), "slot": float(slot), "spans": float(spans)}
+    found = {"mean": float(intent + slot) / 2, "intent": float(intent), "slot": float(slot)}
+    if importlib.util.find_spec("seqeval") is not None:
+        from seqeval.metrics import f1_score as span_f1
+
+        found["spans"] = float(span_f1(true_slots, given_slots, zero_division=0))
+    return found
 
 
 def parse_submission(path: Path) -> pd.DataFrame:
