@@ -8,7 +8,7 @@ These need not be the same latents: Arad et al. 2025, "SAEs are good for steerin
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -71,12 +71,22 @@ def by_l1(features: Features, kinds: Kinds, count: int, strength: float = 0.1) -
 
     The penalty keeps one of several latents that say the same (He et al. 2025, SAE-SSV, arXiv:2505.16188).
     """
-    from sklearn.linear_model import LogisticRegression
-
     spread = features.std(axis=0)
     scaled = (features - features.mean(axis=0)) / np.where(spread > 0, spread, 1)
-    model = LogisticRegression(C=strength, l1_ratio=1, solver="liblinear", random_state=0).fit(scaled, kinds)
-    return strongest(model.coef_[0], count)
+    return strongest(_l1_weights(scaled, kinds, strength), count)
+
+
+def _l1_weights(scaled: Features, kinds: Kinds, strength: float) -> NDArray[np.float64]:
+    """Return (latents) the weights of a logistic regression with an L1 penalty."""
+    from sklearn import __version__
+    from sklearn.linear_model import LogisticRegression
+
+    # scikit-learn 1.8 renamed the setting; older ones ignore the new name and fit L2
+    renamed = tuple(map(int, __version__.split(".")[:2])) >= (1, 8)
+    l1: dict[str, Any] = {"l1_ratio": 1} if renamed else {"penalty": "l1"}
+    model = LogisticRegression(C=strength, solver="liblinear", random_state=0, **l1).fit(scaled, kinds)
+    weights: NDArray[np.float64] = model.coef_[0]
+    return weights
 
 
 @torch.inference_mode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -48,6 +50,32 @@ def test_every_selection_finds_planted_latents(planted) -> None:
     assert selection.by_auc(features, kinds, 3).tolist() == [3, 7, 11]
     assert set(selection.by_l1(features, kinds, 2)) == {3, 7}
     assert 3 in selection.by_gain(features, kinds)
+
+
+@pytest.mark.parametrize("version", [None, "1.5.0", "1.6.1"])
+def test_l1_keeps_few_weights_and_is_the_optimum(planted, monkeypatch, version) -> None:
+    """With an L2 penalty, or none, no weight would be 0. Older versions of scikit-learn are told in their own words."""
+    features, kinds = planted
+    scaled = (features - features.mean(axis=0)) / features.std(axis=0)
+    strength = 0.03
+    if version is not None:
+        monkeypatch.setattr("sklearn.__version__", version)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error" if version is None else "ignore")
+        weights = selection._l1_weights(scaled, kinds, strength)
+    assert np.flatnonzero(weights).tolist() == [3]
+    signs = 2 * kinds - 1
+    margin = signs * (scaled @ weights)  # as liblinear: its intercept is penalised too, and 0 for balanced kinds
+    slope = -strength * (signs / (1 + np.exp(margin))) @ scaled
+    assert np.abs(slope[3] + np.sign(weights[3])) < 0.02
+    assert np.abs(np.delete(slope, 3)).max() < 1
+
+
+def test_l1_keeps_one_of_two_latents_that_say_the_same(planted) -> None:
+    features, kinds = planted
+    features[:, 12] = features[:, 3]
+    spread = (features - features.mean(axis=0)) / features.std(axis=0)
+    assert np.count_nonzero(selection._l1_weights(spread, kinds, 0.03)[[3, 12]]) == 1
 
 
 def test_the_gain_goes_to_one_latent_if_one_is_enough() -> None:
