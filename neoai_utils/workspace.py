@@ -169,7 +169,8 @@ class Workspace:
         if self.answers_dir is None:
             known = {row.name: (row.role, row.validation, row.seconds) for row in self.ladder}
             table = pd.DataFrame.from_dict(known, orient="index", columns=["role", "validation", "seconds"])
-            return table.dropna(axis="columns", how="all").round(3).astype(object).fillna("")
+            table = table.dropna(axis="columns", how="all").round(3)
+            return table.astype(object).where(table.notna(), "")
         scores = self._role_scores() | {"ceiling": self.ceiling}
         base = scores["baseline"]
         lines = {k: {"score": v, "recovered": recovered(v, base, self.ceiling)} for k, v in scores.items()}
