@@ -179,6 +179,7 @@ for task in json.loads(sys.argv[1]):
         assert pathlib.Path(module.__file__) == folder / path, module.__file__
     from neoai_utils.errors import NeoaiError
     from neoai_utils.workspace import open_workspace
+    assert not {"diffusers", "transformers"} & sys.modules.keys(), "open_workspace makes them quiet, so it comes first"
     try:
         open_workspace(task)
         print(task, "found files where there are none")

@@ -50,7 +50,9 @@ class Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.requests.append((self.path, self.headers.get("Authorization", ""), body))
-        answer = json.dumps({"ref": "/code/" + body.get("slug", ""), "url": "https://example.org/x", "versionNumber": 1})
+        answer = json.dumps(
+            {"ref": "/code/" + body.get("slug", ""), "url": "https://example.org/x", "versionNumber": 1}
+        )
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.end_headers()
@@ -73,7 +75,12 @@ def test_the_client_of_kaggle_pushes_an_upload(task: str, server: Server, tmp_pa
     folder = kaggle.write(task, tmp_path / "dist", "someone")
     server.requests.clear()
     address = f"http://127.0.0.1:{server.server_port}"
-    own = {"KAGGLE_USERNAME": "someone", "KAGGLE_KEY": "no-key", "KAGGLE_CONFIG_DIR": str(tmp_path), "HOME": str(tmp_path)}
+    own = {
+        "KAGGLE_USERNAME": "someone",
+        "KAGGLE_KEY": "no-key",
+        "KAGGLE_CONFIG_DIR": str(tmp_path),
+        "HOME": str(tmp_path),
+    }
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KAGGLE_")} | own
     done = subprocess.run(
         [sys.executable, "-c", PUSH, address, "kernels", "push", "-p", str(folder)],

@@ -1,3 +1,4 @@
+import os
 import random
 import subprocess
 import sys
@@ -88,6 +89,16 @@ def test_versions_of_what_is_there() -> None:
     found = runtime.versions("numpy", "no-such-package")
     assert found["numpy"] == np.__version__
     assert "no-such-package" not in found
+
+
+def test_the_hub_s_libraries_are_told_to_be_quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read once, when they are imported; a choice of the user's stands."""
+    for name in ("USE_FLAX", "TRANSFORMERS_VERBOSITY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "true")
+    runtime.quiet_libraries()
+    found = [os.environ[name] for name in ("USE_FLAX", "TRANSFORMERS_VERBOSITY", "TOKENIZERS_PARALLELISM")]
+    assert found == ["0", "error", "true"]
 
 
 def test_a_warning_about_a_file_is_one_plain_line_and_is_given_once(tmp_path) -> None:
