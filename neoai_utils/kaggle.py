@@ -29,24 +29,15 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 __all__ = [
-    "ABSENT",
-    "ABSENT_ON_COLAB",
-    "LIMIT",
-    "NEEDS",
-    "TAG",
-    "Bundle",
-    "Needs",
-    "bundle",
-    "collect",
-    "metadata",
-    "write",
-]
+    "ABSENT", "ABSENT_ON_COLAB", "LIMIT", "NEEDS", "TAG", "Bundle", "Needs", "bundle", "collect", "metadata", "write",
+]  # fmt: skip
 
 LIMIT = 1_000_000  # bytes of a notebook
 TAG = "neoai-library"
 USER = "INSERT_USERNAME_HERE"
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGE = "neoai_utils"
+_INSTALLING = f"{_PACKAGE}.installing"  # imported by the cell that installs
 _COLLAPSED = {
     "_kg_hide-input": True,
     "_kg_hide-output": True,
@@ -75,7 +66,7 @@ class Needs:
         online: what it fetches from the network; empty: nothing.
         attach: how to do without the network: what to attach in place of `online`, a sentence.
         spare: import names of packages without which it goes on.
-        when: import names of packages that it needs only for some parameters, and the condition in Python.
+        when: import names of packages that it uses for some parameters only, and the condition in Python.
     """
 
     gpu: bool = False
@@ -101,6 +92,7 @@ NEEDS = {
         online="Stable Diffusion 1.5 and the judge",
         attach="A model or dataset with the pipeline of Stable Diffusion 1.5 (a folder with model_index.json) can be "
         "attached; give its folder in the parameter model.",
+        spare=("open_clip",),
     ),
     "task7": Needs(
         gpu=True,
@@ -214,12 +206,14 @@ def collect(task: str | int) -> Bundle:
     """
     facts = competitions.find(task)
     own = set(_imports_of(_story(facts.task)))
-    # The workspace imports a task's `files` by name, and the installing cell its module.
-    reached = _closure(own | {f"{_PACKAGE}.{facts.technique}.files", f"{_PACKAGE}.installing"})
-    paths = {name: path for name in reached if (path := _path(name)) is not None}
-    data = {found for name in own & paths.keys() for found in _data_named_in(paths[name])}
+    # The workspace imports a task's `files` by name.
+    reached = _closure(own | {f"{_PACKAGE}.{facts.technique}.files"})
     tops = {name.partition(".")[0] for name in reached}
     packages = (tops & ABSENT.keys()) | (ABSENT_ON_COLAB.keys() & NEEDS[facts.task].spare)
+    if packages:
+        reached |= _closure({_INSTALLING})
+    paths = {name: path for name in reached if (path := _path(name)) is not None}
+    data = {found for name in own & paths.keys() for found in _data_named_in(paths[name])}
     modules = sorted(path.relative_to(_ROOT).as_posix() for path in paths.values())
     return Bundle(tuple(modules), tuple(sorted(data)), tuple(sorted(packages)))
 
@@ -322,16 +316,17 @@ def _introduction(task: str) -> str:
 
 
 def _install_cell(task: str, names: Sequence[str]) -> str:
-    """Return the cell that installs what the host lacks; the packages needed for some parameters come last."""
+    """Return the cell that installs what the host lacks; the packages for some parameters come last."""
     needs, known = NEEDS[task], ABSENT | ABSENT_ON_COLAB
-    always = {name: known[name] for name in names if name not in needs.when and name not in needs.spare}
-    spare = {name: known[name] for name in names if name in needs.spare}
+    kinds = {name: "spare" if name in needs.spare else "needed" for name in names}
+    always = [name for name in names if name not in needs.when]
+    needed, spare = ({name: known[name] for name in always if kinds[name] == kind} for kind in ("needed", "spare"))
     return "\n".join([
         "# What the host's image does not have; what it has stays as it is.",
         "from neoai_utils import installing\n",
-        f"needed, spare = {json.dumps(always)}, {json.dumps(spare)}",
-        *(f"if {test}:\n    needed[{json.dumps(name)}] = {json.dumps(known[name])}"
-          for name, test in needs.when.items() if name in names),
+        f"needed, spare = {json.dumps(needed)}, {json.dumps(spare)}",
+        *(f"if {test}:\n    {kinds[name]}[{json.dumps(name)}] = {json.dumps(known[name])}"
+          for name, test in needs.when.items() if name in kinds),
         "installing.provide(needed, spare)",
     ])  # fmt: skip
 

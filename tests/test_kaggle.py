@@ -255,6 +255,7 @@ def test_what_is_imported_is_in_the_image_or_installed(task: str) -> None:
     ("task", "parameters", "needed", "spare"),
     [
         (3, {}, {"sae_lens"}, set()),
+        (6, {}, set(), {"open_clip"}),
         (7, {"backbone": ""}, set(), {"onnx"}),
         (7, {"backbone": "/kaggle/input/clip"}, set(), {"onnx"}),
         (7, {"backbone": "open_clip:ViT-B-16/openai"}, {"open_clip"}, {"onnx"}),
