@@ -11,6 +11,7 @@ import random
 import sys
 import time
 import warnings
+from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -29,6 +30,7 @@ __all__ = [
     "fitting_torchao",
     "host",
     "kaggle_folder",
+    "mounted",
     "own_rows",
     "peak_memory_mb",
     "pick_device",
@@ -41,6 +43,7 @@ __all__ = [
 
 T = TypeVar("T")
 _COLAB = Path("/content")
+_DEEPEST, _MOST = 8, 5000  # of the folders below Kaggle's input that are looked into
 _earlier_peak = 0.0  # MB; of the time before `PeakMemory` made the kernel forget
 
 
@@ -308,6 +311,27 @@ def versions(*packages: str) -> dict[str, str]:
 def kaggle_folder(name: Literal["input", "working"]) -> Path:
     """Return Kaggle's folder of mounts or of outputs; `$KAGGLE_INPUT` and `$KAGGLE_WORKING` override them for tests."""
     return Path(os.environ.get(f"KAGGLE_{name.upper()}", f"/kaggle/{name}"))
+
+
+def mounted(name: str) -> list[Path]:
+    """Return the files of this name, in any case, below Kaggle's folder of mounts, those nearest to it first.
+
+    The search is bounded: eight folders deep, and 5,000 folders in all.
+    """
+    found: list[Path] = []
+    waiting = deque([(kaggle_folder("input"), 0)])
+    looked = 0
+    while waiting and looked < _MOST:
+        folder, depth = waiting.popleft()
+        looked += 1
+        with suppress(OSError), os.scandir(folder) as entries:
+            wanted = [entry for entry in entries if entry.is_dir() or entry.name.lower() == name.lower()]
+            for entry in sorted(wanted, key=lambda entry: entry.name):
+                if not entry.is_dir():
+                    found.append(Path(entry.path))
+                elif depth < _DEEPEST:
+                    waiting.append((Path(entry.path), depth + 1))
+    return found
 
 
 def data_places() -> tuple[Path, ...]:

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from neoai_utils import runtime
 from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.tables import read_csv, require_paths
 
@@ -32,13 +33,14 @@ if TYPE_CHECKING:
     from neoai_utils.steering.detector import Detector
 
 __all__ = [
-    "REQUIRED", "SIMILAR", "Pair", "Window", "check_submission", "grade", "parse_submission", "rates", "read",
-    "read_detector", "read_pairs", "read_window", "submission",
+    "REQUIRED", "SIMILAR", "Pair", "Window", "check_submission", "find_pairs", "grade", "parse_submission", "rates",
+    "read", "read_detector", "read_pairs", "read_window", "submission",
 ]  # fmt: skip
 
 REQUIRED: tuple[str, ...] = ("test.csv",)
 SIMILAR = 0.65
 _COLUMNS = ("prompt", "generation")
+_PAIRS, _PAIR_COLUMNS = "hc3.csv", ("question", "human_answers", "chatgpt_answers")
 
 
 @dataclass(frozen=True)
@@ -95,10 +97,9 @@ def read_pairs(path: Path) -> list[Pair]:
         DataError: the file is missing, no CSV table, lacks a column, or no row has both answers; or a list of answers
             is damaged.
     """
-    columns = ("question", "human_answers", "chatgpt_answers")
-    frame = read_csv(Path(path), dict.fromkeys(columns, "text"), allow_missing=columns)
+    frame = read_csv(Path(path), dict.fromkeys(_PAIR_COLUMNS, "text"), allow_missing=_PAIR_COLUMNS)
     pairs = []
-    for row, values in enumerate(zip(*(frame[name] for name in columns), strict=True), start=1):
+    for row, values in enumerate(zip(*(frame[name] for name in _PAIR_COLUMNS), strict=True), start=1):
         question, human, machine = (value if isinstance(value, str) else "" for value in values)
         answers = [_first(text, f"{path}: data row {row}") for text in (human, machine)]
         if question.strip() and all(answers):
@@ -106,6 +107,35 @@ def read_pairs(path: Path) -> list[Pair]:
     if not pairs:
         raise DataError(f"{path}: no row has a question, a human answer and a machine answer. Give another file.")
     return pairs
+
+
+def find_pairs(given: str | Path, data_dir: Path) -> Path:
+    """Return the file of pairs: the given one, else `hc3.csv` in the data folder or anywhere below Kaggle's mounts.
+
+    Args:
+        given: a file, or a folder that holds `hc3.csv`; empty: look for it.
+        data_dir: the competition's folder, which may be read-only.
+
+    Raises:
+        DataError: there is no such file; says where it was looked for and what to do.
+    """
+    if str(given):
+        path = Path(given).expanduser()
+        path = path / _PAIRS if path.is_dir() else path
+        if not path.is_file():
+            raise DataError(f"{path} does not exist. Name the file of HC3's pairs in the parameter pairs_file.")
+        return path
+    path = Path(data_dir) / _PAIRS
+    places = [path, *(place / _PAIRS for place in runtime.data_places())]
+    found = [place for place in places if place.is_file()] or runtime.mounted(_PAIRS)
+    if not found:
+        raise DataError(
+            f"{path} does not exist, and no other {_PAIRS} was found below {runtime.kaggle_folder('input')}. The "
+            "competition does not hand out HC3, the pairs of human and machine answers: get it (Hello-SimpleAI/HC3 on "
+            f"the Hugging Face hub), write it as {_PAIRS} with the columns {', '.join(_PAIR_COLUMNS)}, and attach it "
+            "on Kaggle as a dataset, or name the file in the parameter pairs_file."
+        )
+    return found[0]
 
 
 def _joined(question: str, answer: str) -> str:

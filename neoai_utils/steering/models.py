@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from neoai_utils import pretrained
 from neoai_utils.steering import autoencoder, files
 from neoai_utils.steering.detector import Detector, Encoder, load_classifier, load_encoder
 from neoai_utils.steering.generation import Sampling, Writer
@@ -58,10 +59,16 @@ class Setting:
 def open_setting(data_dir: Path, writer: str, detector: str, device: torch.device, *, dtype: str) -> Setting:
     """Return the miniature's models if `data_dir` holds a detector, else the named ones.
 
+    Before anything large is fetched, small files tell whether the named models can be had at all.
+
     Raises:
         DataError: the miniature's detector is damaged.
-        OSError: there is no model of that name, or its licence was not accepted (by transformers).
+        AssetError: there is no model of that name, its licence was not accepted, or it is out of reach.
+        OSError: a model's files are damaged (by transformers).
     """
+    from neoai_utils.offline.checkpoints import need
+
+    judge: Detector
     if (Path(data_dir) / "detector").is_dir():
         judge, window = files.read_detector(data_dir)
         layers = tuple(autoencoder.Training().layers)
@@ -71,10 +78,10 @@ def open_setting(data_dir: Path, writer: str, detector: str, device: torch.devic
     def sae(layer: int) -> SAE[Any]:
         return autoencoder.hub(_RELEASE, _NAME.format(layer), str(device))
 
-    return Setting(
-        load_writer(writer, dtype, device), _COMPETITION, load_classifier(detector, device), _WINDOW, load_encoder(),
-        _LAYERS, sae,
-    )  # fmt: skip
+    need("sae_lens", purpose="reading the writer's sparse autoencoders")
+    writer, detector = pretrained.find(writer, "writer"), pretrained.find(detector, "detector")
+    encoder, judge = load_encoder(), load_classifier(detector, device)  # the smaller ones first
+    return Setting(load_writer(writer, dtype, device), _COMPETITION, judge, _WINDOW, encoder, _LAYERS, sae)
 
 
 def load_smollm(dtype: str = "bfloat16") -> Writer:

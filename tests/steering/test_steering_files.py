@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -215,3 +216,42 @@ def test_bad_probes_are_named(tmp_path, encoder):
     save_file({"weight": torch.zeros(5), "bias": torch.zeros(1)}, path)
     with pytest.raises(DataError, match="shape"):
         Probe.load(encoder, path)
+
+
+# --------------------------------------------------------------------------------------------- where pairs are found
+
+
+@pytest.fixture
+def mounts(tmp_path: Path, monkeypatch) -> Path:
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path / "input"))
+    return tmp_path / "input"
+
+
+def put(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("question,human_answers,chatgpt_answers\n")
+    return path
+
+
+@pytest.mark.parametrize("place", ["hc3/hc3.csv", "datasets/somebody/hc3-pairs/data/HC3.csv", "hc3.csv"])
+def test_pairs_are_found_below_the_mounts(mounts: Path, place: str) -> None:
+    data = mounts / "competition"
+    data.mkdir(parents=True)
+    path = put(mounts / place)
+    assert files.find_pairs("", data) == path
+    assert files.find_pairs("", path.parent) == path
+    beside = put(data / "hc3.csv")
+    assert files.find_pairs("", data) == beside, "the data folder comes first"
+
+
+def test_named_pairs_win(mounts: Path, tmp_path: Path) -> None:
+    put(mounts / "hc3.csv")
+    mine = put(tmp_path / "mine/hc3.csv")
+    assert files.find_pairs(str(mine), mounts) == files.find_pairs(str(mine.parent), mounts) == mine
+    with pytest.raises(DataError, match=r"nowhere\.csv does not exist.*parameter pairs_file"):
+        files.find_pairs(tmp_path / "nowhere.csv", mounts)
+
+
+def test_missing_pairs_are_told_with_the_remedy(mounts: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"hc3\.csv does not exist, and no other .*HC3.*attach .*parameter pairs_file"):
+        files.find_pairs("", tmp_path)

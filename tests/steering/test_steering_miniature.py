@@ -272,3 +272,14 @@ def test_the_competitions_models_by_name(tmp_path: Path, words, monkeypatch: pyt
     assert texts[0].startswith("w1 w2")
     found.sae(16)
     assert asked == [("gemma-scope-2b-pt-res-canonical", "layer_16/width_16k/canonical", "cpu")]
+
+
+def test_a_model_that_cannot_be_had_is_told_before_any_is_loaded(tmp_path: Path, monkeypatch) -> None:
+    for name in ("load_writer", "load_classifier", "load_encoder"):
+        monkeypatch.setattr(models, name, lambda *_: pytest.fail("a model is loaded"))
+    (tmp_path / "gemma").mkdir()
+    (tmp_path / "gemma/config.json").write_text("{}")
+    with pytest.raises(AssetError, match="nowhere.*parameter detector"):
+        models.open_setting(
+            tmp_path, str(tmp_path / "gemma"), str(tmp_path / "nowhere"), torch.device("cpu"), dtype="float32"
+        )

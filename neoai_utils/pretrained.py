@@ -1,0 +1,141 @@
+"""Models that somebody names: a folder, a model attached on Kaggle, or a name on the Hugging Face hub.
+
+`find` says where such a model is to be loaded from. It fetches one small file first, so that a wrong name, a licence
+that was not accepted or a missing network is told in a second and not after gigabytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+
+from neoai_utils import runtime
+from neoai_utils.errors import AssetError, did_you_mean
+
+__all__ = ["find"]
+
+_FOLDER = "Give the folder of a downloaded model in the parameter {}."
+_ELSE = "attach the model on Kaggle (Add Input, Models), or give its folder in the parameter {}."
+_HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
+
+
+def find(name: str | Path, parameter: str, *, marker: str = "config.json", known: tuple[str, ...] = ()) -> str:
+    """Return the folder, or the name on the hub, to load a model from.
+
+    A folder is taken as it is. For a name on the hub, a model attached on Kaggle comes first: one in a folder called
+    like the last part of the name, or whose configuration holds the name. A token for the hub is taken from Kaggle's
+    secrets where there is none in the environment.
+
+    Args:
+        name: a folder or a name on the hub, such as google/gemma-2-2b.
+        parameter: the notebook's parameter that names the model, for messages.
+        marker: the file that a folder of such a model holds.
+        known: names to compare a wrong one with.
+
+    Raises:
+        AssetError: there is no such folder, or no such model on the hub; its licence was not accepted; or the hub is
+            out of reach. The message names the remedy.
+    """
+    folder = Path(name).expanduser()
+    if folder.exists():
+        return str(_marked(folder, marker, parameter))
+    name = str(name)
+    if not _HUB_NAME.fullmatch(name) or name.startswith("."):
+        raise AssetError(
+            f"there is no folder {name}. Give the folder of a downloaded model in the parameter {parameter}."
+        )
+    attached = _attached(name, marker)
+    if attached is not None:
+        return str(attached)
+    _bring_token()
+    _ask(name, parameter, marker, known)
+    return name
+
+
+def _marked(folder: Path, marker: str, parameter: str) -> Path:
+    """Return the folder that holds the marker: the given one, or the only one right below it or one deeper."""
+    if (folder / marker).is_file():
+        return folder
+    if folder.is_dir():
+        below = [path.parent for pattern in ("*", "*/*") for path in folder.glob(f"{pattern}/{marker}")]
+        if len(below) == 1:
+            return below[0]
+        there = ", ".join(sorted(path.name for path in folder.iterdir())[:12]) or "nothing"
+        problem = f"the folder {folder} holds no {marker}; found there: {there}"
+    else:
+        problem = f"{folder} is no folder"
+    raise AssetError(f"{problem}. {_FOLDER.format(parameter)}")
+
+
+def _attached(name: str, marker: str) -> Path | None:
+    """Return the folder of a model attached on Kaggle, the newest version of it; None if there is none."""
+    wanted = _plain(name.rpartition("/")[2])
+    top = runtime.kaggle_folder("input")
+    found = []
+    for path in runtime.mounted(marker):
+        parts = path.parent.relative_to(top).parts
+        if wanted in map(_plain, parts) or _calls_itself(path, name):
+            found.append(path.parent)
+    return max(found, key=_version, default=None)
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[\W_]+", "-", word.lower())
+
+
+def _calls_itself(configuration: Path, name: str) -> bool:
+    try:
+        content = json.loads(configuration.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("_name_or_path") == name
+
+
+def _version(folder: Path) -> tuple[int, str]:
+    """Sort by Kaggle's number of the version, the last part of the path."""
+    return (int(folder.name) if folder.name.isdecimal() else 0, str(folder))
+
+
+def _bring_token() -> None:
+    """Put a token for the hub out of Kaggle's secrets into the environment, unless there is one."""
+    from huggingface_hub import get_token
+
+    if get_token():
+        return
+    try:
+        from kaggle_secrets import UserSecretsClient
+    except ImportError:
+        return
+    try:
+        token = UserSecretsClient().get_secret("HF_TOKEN")
+    except Exception:  # no such secret, or no network; Kaggle's errors have no base of their own
+        return
+    if token:
+        os.environ["HF_TOKEN"] = token
+
+
+def _ask(name: str, parameter: str, marker: str, known: tuple[str, ...]) -> None:
+    """Fetch the marker alone, to see that the rest can be had."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
+
+    other = _ELSE.format(parameter)
+    similar = did_you_mean(name, known) if known and name not in known else ""
+    try:
+        hf_hub_download(name, marker)
+    except GatedRepoError as error:
+        raise AssetError(
+            f"{name} is gated: accept its licence at https://huggingface.co/{name} and give your token as HF_TOKEN (in "
+            f"the environment, or as a secret on Kaggle or Colab), or run `hf auth login`; or {other}"
+        ) from error
+    except (RepositoryNotFoundError, HFValidationError) as error:
+        raise AssetError(
+            f"the hub has no model {name}, or not for this token{similar}. Mind the spelling; or {other}"
+        ) from error
+    except Exception as error:  # the network's errors come from several packages
+        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
+        raise AssetError(
+            f"cannot fetch {marker} of {name}{similar}: {reason}. Mind the spelling, switch the internet on; or {other}"
+        ) from error
