@@ -126,6 +126,8 @@ def bundle(
         written = kaggle.write(task, folder, user)
         size = (written / f"{written.name}.ipynb").stat().st_size
         screen.print(f"{size / 1000:4.0f} kB   kaggle kernels push -p {written}", soft_wrap=True, markup=False)
+        if kaggle.NEEDS[task].attach:
+            screen.print(f"          {kaggle.NEEDS[task].attach}", soft_wrap=True, markup=False)
     if user == kaggle.USER:
         screen.print(f"first put your Kaggle name in place of {user}, or give it here: --user NAME", soft_wrap=True)
 

@@ -64,7 +64,7 @@ class Needs:
     Attributes:
         gpu: it trains or runs a network that takes hours on a CPU.
         online: what it fetches from the network; empty: nothing.
-        attach: how to do without the network: what to attach in place of `online`, a sentence.
+        attach: what a user should attach on Kaggle beside the competition, in a sentence or two.
         spare: import names of packages without which it goes on.
         when: import names of packages that it uses for some parameters only, and the condition in Python.
     """
@@ -83,15 +83,15 @@ NEEDS = {
         gpu=True,
         online="google/gemma-2-2b, its sparse autoencoders, the detector and MiniLM",
         attach="Gemma's licence must be accepted: on Kaggle, attach the model google/gemma-2 (framework Transformers, "
-        "variation gemma-2-2b) and give its folder, the one with config.json, in the parameter writer.",
+        "variation gemma-2-2b), which is found by itself, or add a secret HF_TOKEN. Attach hc3.csv as a dataset, too.",
     ),
     "task4": Needs(online="EfficientNet-Lite0"),
     "task5": Needs(online="the broken BERT"),
     "task6": Needs(
         gpu=True,
         online="Stable Diffusion 1.5 and the judge",
-        attach="A model or dataset with the pipeline of Stable Diffusion 1.5 (a folder with model_index.json) can be "
-        "attached; give its folder in the parameter model.",
+        attach="Instead, a model or dataset that holds the pipeline of Stable Diffusion 1.5 (a folder with "
+        "model_index.json) can be attached; give its folder in the parameter model.",
         spare=("open_clip",),
     ),
     "task7": Needs(

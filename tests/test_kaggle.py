@@ -28,8 +28,8 @@ PYTHON_NAMES = {
     "sklearn": "scikit-learn",
     "open_clip": "open-clip-torch",
 }
-# Of packages that ours bring along: each is required by matplotlib or transformers.
-BROUGHT = {"cycler", "tokenizers"}
+# Of packages that ours bring along: each is required by matplotlib or transformers, or is Kaggle's own.
+BROUGHT = {"cycler", "huggingface-hub", "kaggle-secrets", "tokenizers"}
 
 
 def library(content: bytes) -> list:
@@ -283,12 +283,13 @@ def test_a_cell_of_written_bytes_shows_nothing(small: Path) -> None:
     assert source.endswith(";")
 
 
-def test_what_to_attach_is_told(small: Path) -> None:
+def test_what_to_attach_is_told(small: Path, monkeypatch, capsys) -> None:
     put(small, "import neoai_utils")
     (small / "notebooks/task5.ipynb").rename(small / "notebooks/task3.ipynb")
     told = library(kaggle.bundle(3))[0].source
     assert "google/gemma-2" in told
-    assert "parameter writer" in told
+    assert run(monkeypatch, "bundle", "3") == 0
+    assert "attach the model google/gemma-2 (framework Transformers" in capsys.readouterr().out
 
 
 def test_metadata_are_needed_for_every_task() -> None:
