@@ -92,11 +92,17 @@ def _search(
     waiting, looked = deque([(root, 0)]), 0
     while waiting and looked < most:
         (folder, level), looked = waiting.popleft(), looked + 1
-        if all((folder / name).exists() for name in required):
+        if _holds(folder, required):
             yield folder
         elif level < depth:
             below = [found for found in _folders_in(folder) if found.name not in names and found not in apart]
             waiting.extend((found, level + 1) for found in below)
+
+
+def _holds(folder: Path, required: Sequence[str]) -> bool:
+    with suppress(OSError):  # a folder that may not be read
+        return all((folder / name).exists() for name in required)
+    return False
 
 
 def _folders_in(folder: Path) -> list[Path]:
@@ -124,14 +130,18 @@ def _told(found: Path | None) -> Path | None:
 
 
 def _only(folders: Sequence[Path], required: Sequence[str]) -> Path | None:
-    """Return the folder if there is one, None if there is none.
+    """Return the folder if there is one, None if there is none; a link to a folder is no second one.
 
     Raises:
         DataError: there are several.
     """
-    if len(folders) > 1:
+    distinct: dict[Path, Path] = {}
+    for folder in folders:
+        distinct.setdefault(folder.resolve(), folder)
+    found = list(distinct.values())
+    if len(found) > 1:
         raise DataError(
-            f"{len(folders)} folders hold {', '.join(required)}: {', '.join(map(str, folders[:4]))}"
-            f"{' …' if len(folders) > 4 else ''}. Name one of them in data_dir."
+            f"{len(found)} folders hold {', '.join(required)}: {', '.join(map(str, found[:4]))}"
+            f"{' …' if len(found) > 4 else ''}. Name one of them in data_dir."
         )
-    return folders[0] if folders else None
+    return found[0] if found else None

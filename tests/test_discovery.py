@@ -105,6 +105,13 @@ def test_two_folders_that_fit_are_told(mounted: Path, places: tuple[str, str]) -
     )
 
 
+def test_a_link_is_no_second_folder(mounted: Path) -> None:
+    folder = fill(mounted / "datasets/somebody/files")
+    (mounted / "alias").symlink_to(folder)
+    (folder.parent / "loop").symlink_to(mounted)
+    assert discovery.find(SLUG, NEEDED) == mounted / "alias"
+
+
 def test_what_is_not_ours_is_passed_over(mounted: Path) -> None:
     """Another competition may hold files of the same names; a miniature is no competition."""
     fill(mounted / "competitions/titanic")
