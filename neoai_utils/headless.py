@@ -220,9 +220,8 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
     return error
 
 
-_FETCHED = re.compile(
-    r"^fetching \S+ \(\d+ MB, once\)\n", re.MULTILINE
-)  # what `offline.packages` says on a first run only
+# what `offline.packages` says on a first run only
+_FETCHED = re.compile(r"^fetching \S+ \(\d+ MB, once\)\n", re.MULTILINE)
 
 
 def store(done: Play) -> Path:

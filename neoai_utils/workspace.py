@@ -63,10 +63,8 @@ def _room(competition: Competition, module: str) -> Any:
     if importlib.util.find_spec(name) is None:
         raise NeoaiError(f"{competition.task} ({competition.title}) is not part of this version of neoai.")
     if importlib.util.find_spec(f"{name}.{module}") is None:
-        raise NeoaiError(
-            f"{competition.task}: {_nowhere(competition)} This copy of neoai has no {name}.{module}: an uploaded "
-            "notebook builds no miniature."
-        )
+        where = f" An upload builds no miniature, and {_nowhere(competition)}" if module == "miniature" else ""
+        raise NeoaiError(f"{competition.task}: this copy of neoai has no {name}.{module}.{where}")
     return importlib.import_module(f"{name}.{module}")
 
 
