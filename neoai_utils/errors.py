@@ -15,6 +15,7 @@ __all__ = [
     "DataError",
     "DataWarning",
     "NeoaiError",
+    "NotANumberError",
     "ParameterError",
     "SubmissionError",
     "UnknownTaskError",
@@ -49,6 +50,10 @@ class UnknownTaskError(NeoaiError, KeyError):
 
 class AssetError(NeoaiError, RuntimeError):
     """Weights or data from a package could not be fetched, verified or converted."""
+
+
+class NotANumberError(NeoaiError, ArithmeticError):
+    """A network's answer is NaN: its numbers overflowed, or its weights are damaged."""
 
 
 class DataWarning(UserWarning):

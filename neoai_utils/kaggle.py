@@ -28,9 +28,7 @@ from neoai_utils.errors import DataError, NeoaiError
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = [
-    "ABSENT", "ABSENT_ON_COLAB", "LIMIT", "NEEDS", "TAG", "Bundle", "Needs", "bundle", "collect", "metadata", "write",
-]  # fmt: skip
+__all__ = ["ABSENT", "LIMIT", "NEEDS", "TAG", "Bundle", "Needs", "bundle", "collect", "metadata", "write"]
 
 LIMIT = 1_000_000  # bytes of a notebook
 TAG = "neoai-library"
@@ -53,8 +51,6 @@ ABSENT = {
     "sae_lens": "sae-lens>=6.39",
     "seqeval": "seqeval>=1.2.2",
 }
-# the same of what Kaggle's image has and Colab's does not
-ABSENT_ON_COLAB = {"onnx": "onnx>=1.16"}
 
 
 @dataclass(frozen=True)
@@ -66,6 +62,7 @@ class Needs:
         online: what it fetches from the network; empty: nothing.
         attach: what a user should attach on Kaggle beside the competition, in a sentence or two.
         spare: import names of packages without which it goes on.
+        unused: import names of packages that it reaches and does not use without the answers.
         when: import names of packages that it uses for some parameters only, and the condition in Python.
     """
 
@@ -73,6 +70,7 @@ class Needs:
     online: str = ""
     attach: str = ""
     spare: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
     when: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -90,17 +88,17 @@ NEEDS = {
     "task6": Needs(
         gpu=True,
         online="Stable Diffusion 1.5 and the judge",
-        attach="Instead, a model or dataset that holds the pipeline of Stable Diffusion 1.5 (a folder with "
-        "model_index.json) can be attached; give its folder in the parameter model.",
+        attach="Instead, a model or dataset that holds the pipeline (a folder stable-diffusion-v1-5 with "
+        "model_index.json) can be attached; a folder of another name goes into the parameter model.",
         spare=("open_clip",),
+        when={"open_clip": 'str(judge).startswith(("given", "open_clip:"))'},
     ),
     "task7": Needs(
         gpu=True,
-        online="CLIP and DINOv2",
-        spare=("onnx",),
+        online="CLIP, unless it is attached as a model",
         when={"open_clip": 'str(backbone).startswith("open_clip:")'},
     ),
-    "task8": Needs(gpu=True, online="the encoder", spare=("seqeval",)),
+    "task8": Needs(gpu=True, online="the encoder", unused=("seqeval",)),
 }
 
 
@@ -111,7 +109,7 @@ class Bundle:
     Attributes:
         modules: paths of its modules below the repository, sorted, such as "neoai_utils/runtime.py".
         data: paths of its data files, sorted.
-        packages: import names of packages that a host's image may lack, sorted.
+        packages: import names of packages that Kaggle's image does not have, sorted.
     """
 
     modules: tuple[str, ...]
@@ -208,8 +206,7 @@ def collect(task: str | int) -> Bundle:
     own = set(_imports_of(_story(facts.task)))
     # The workspace imports a task's `files` by name.
     reached = _closure(own | {f"{_PACKAGE}.{facts.technique}.files"})
-    tops = {name.partition(".")[0] for name in reached}
-    packages = (tops & ABSENT.keys()) | (ABSENT_ON_COLAB.keys() & NEEDS[facts.task].spare)
+    packages = ({name.partition(".")[0] for name in reached} & ABSENT.keys()) - set(NEEDS[facts.task].unused)
     if packages:
         reached |= _closure({_INSTALLING})
     paths = {name: path for name in reached if (path := _path(name)) is not None}
@@ -317,15 +314,15 @@ def _introduction(task: str) -> str:
 
 def _install_cell(task: str, names: Sequence[str]) -> str:
     """Return the cell that installs what the host lacks; the packages for some parameters come last."""
-    needs, known = NEEDS[task], ABSENT | ABSENT_ON_COLAB
+    needs = NEEDS[task]
     kinds = {name: "spare" if name in needs.spare else "needed" for name in names}
     always = [name for name in names if name not in needs.when]
-    needed, spare = ({name: known[name] for name in always if kinds[name] == kind} for kind in ("needed", "spare"))
+    needed, spare = ({name: ABSENT[name] for name in always if kinds[name] == kind} for kind in ("needed", "spare"))
     return "\n".join([
-        "# What the host's image does not have; what it has stays as it is.",
+        "# What Kaggle's image does not have; what it has stays as it is.",
         "from neoai_utils import installing\n",
         f"needed, spare = {json.dumps(needed)}, {json.dumps(spare)}",
-        *(f"if {test}:\n    {kinds[name]}[{json.dumps(name)}] = {json.dumps(known[name])}"
+        *(f"if {test}:\n    {kinds[name]}[{json.dumps(name)}] = {json.dumps(ABSENT[name])}"
           for name, test in needs.when.items() if name in kinds),
         "installing.provide(needed, spare)",
     ])  # fmt: skip

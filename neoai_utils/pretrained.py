@@ -9,19 +9,20 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from neoai_utils import runtime
 from neoai_utils.errors import AssetError, did_you_mean
 
-__all__ = ["find"]
+__all__ = ["find", "first_line"]
 
 _FOLDER = "Give the folder of a downloaded model in the parameter {}."
 _ELSE = "attach the model on Kaggle (Add Input, Models), or give its folder in the parameter {}."
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 
 
-def find(name: str | Path, parameter: str, *, marker: str = "config.json", known: tuple[str, ...] = ()) -> str:
+def find(name: str | Path, parameter: str, *, marker: str = "config.json", known: Sequence[str] = ()) -> str:
     """Return the folder, or the name on the hub, to load a model from.
 
     A folder is taken as it is. For a name on the hub, a model attached on Kaggle comes first: one in a folder called
@@ -116,7 +117,7 @@ def _bring_token() -> None:
         os.environ["HF_TOKEN"] = token
 
 
-def _ask(name: str, parameter: str, marker: str, known: tuple[str, ...]) -> None:
+def _ask(name: str, parameter: str, marker: str, known: Sequence[str]) -> None:
     """Fetch the marker alone, to see that the rest can be had."""
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import GatedRepoError, HFValidationError, RepositoryNotFoundError
@@ -135,7 +136,12 @@ def _ask(name: str, parameter: str, marker: str, known: tuple[str, ...]) -> None
             f"the hub has no model {name}, or not for this token{similar}. Mind the spelling; or {other}"
         ) from error
     except Exception as error:  # the network's errors come from several packages
-        reason = str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
         raise AssetError(
-            f"cannot fetch {marker} of {name}{similar}: {reason}. Mind the spelling, switch the internet on; or {other}"
+            f"cannot fetch {marker} of {name}{similar}: {first_line(error)}. Mind the spelling, switch the internet "
+            f"on; or {other}"
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of what an error says."""
+    return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from neoai_utils.errors import DataWarning
+from neoai_utils.errors import DataWarning, NotANumberError
 
 if TYPE_CHECKING:
     import torch
@@ -36,6 +36,7 @@ __all__ = [
     "pick_device",
     "progress",
     "quiet_libraries",
+    "refuse_nan",
     "seed_everything",
     "stopwatch",
     "versions",
@@ -106,6 +107,26 @@ def seed_everything(seed: int) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
+
+
+def refuse_nan(values: torch.Tensor, what: str, kind: torch.dtype | None = None) -> None:
+    """Raise if a network's answer holds NaN, which would pass for a black picture, a last word or a first class.
+
+    Args:
+        values: the answer.
+        what: what it is, for the message.
+        kind: the arithmetic of the network; None: that of the values.
+
+    Raises:
+        NotANumberError: it holds NaN; the message names the remedy.
+    """
+    if not values.isnan().any():
+        return
+    kind = kind or values.dtype
+    told = f"{what}: the network's answer is NaN, not a number, in {str(kind).removeprefix('torch.')}"
+    if kind.itemsize < 4:
+        raise NotANumberError(f"{told}. Numbers overflow there on some cards: set the parameter dtype to float32.")
+    raise NotANumberError(f"{told}. Its weights are damaged or were changed too strongly: load it again, change less.")
 
 
 def own_rows(accelerator: Accelerator, count: int) -> list[int]:

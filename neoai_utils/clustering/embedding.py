@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.errors import AssetError
+from neoai_utils.runtime import refuse_nan
 
 if TYPE_CHECKING:
     import torch
@@ -116,6 +117,7 @@ def _seen(network: Network, pictures: Array) -> Array:
     mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (network.mean, network.std))
     colours = ((grey - mean) / std).contiguous(memory_format=torch.channels_last)
     features = network.module(colours) if network.pooled else _pooled(network.module, colours)
+    refuse_nan(features, "the vectors of the pictures")
     vectors: Array = features.float().cpu().numpy()
     return vectors
 

@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neoai_utils.runtime import refuse_nan
+
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
 
@@ -42,7 +44,9 @@ def logits(model: TinyVit, pixels: Pixels, *, flip: bool = False, batch: int = 2
         images = normalised(pixels[start : start + batch]).to(device)
         found = model(images)
         parts.append((found + model(images.flip(3))).cpu() / 2 if flip else found.cpu())
-    return torch.cat(parts).float()
+    found = torch.cat(parts).float()
+    refuse_nan(found, "the logits of the pictures")
+    return found
 
 
 @torch.no_grad()

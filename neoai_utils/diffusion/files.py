@@ -35,7 +35,7 @@ Kind = Literal["horse", "pig", "neutral"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
 REQUIRED: tuple[str, ...] = ("prompts.json",)
 _COLUMNS = ("id", "0")
-_MODEL = "runwayml/stable-diffusion-v1-5"
+_MODEL = "stable-diffusion-v1-5/stable-diffusion-v1-5"  # runwayml took its own copy down in 2024
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from neoai_utils import pretrained
 from neoai_utils.diffusion.texts import states
-from neoai_utils.errors import DataError, ParameterError
-from neoai_utils.runtime import progress
+from neoai_utils.errors import AssetError, DataError, ParameterError
+from neoai_utils.runtime import progress, refuse_nan
 from neoai_utils.storage import atomic_path, make_folder
 
 if TYPE_CHECKING:
@@ -49,12 +50,14 @@ class Sampling:
     batch: int | None = None
 
 
-def load_pipeline(source: str | Path, device: torch.device) -> StableDiffusionPipeline:
-    """Return a pipeline without safety checker and progress bars: fp16 on a GPU, fp32 on a CPU.
+def load_pipeline(source: str | Path, device: torch.device, dtype: str = "") -> StableDiffusionPipeline:
+    """Return a pipeline without safety checker and progress bars.
 
     Args:
-        source: a folder, or a name on the Hugging Face hub such as "runwayml/stable-diffusion-v1-5".
+        source: a folder, or a name on the Hugging Face hub such as "stable-diffusion-v1-5/stable-diffusion-v1-5", for
+            which a model attached on Kaggle is taken first.
         device: where it shall run.
+        dtype: its arithmetic, such as "float32"; empty: float16 on a GPU, float32 on a CPU.
 
     Raises:
         DataError: the folder or the hub's model cannot be read.
@@ -64,17 +67,24 @@ def load_pipeline(source: str | Path, device: torch.device) -> StableDiffusionPi
 
     logging.set_verbosity_error()
     logging.disable_progress_bar()
-    kind = torch.float16 if device.type == "cuda" else torch.float32
+    kind: torch.dtype = getattr(torch, dtype or ("float16" if device.type == "cuda" else "float32"))
     try:
+        found = pretrained.find(source, "model", marker="model_index.json")
         pipe: StableDiffusionPipeline = StableDiffusionPipeline.from_pretrained(
-            str(source), safety_checker=None, requires_safety_checker=False, use_safetensors=True
+            found, safety_checker=None, requires_safety_checker=False, **_stored(Path(found))
         )
-    except (OSError, ValueError) as error:
-        raise DataError(
-            f"cannot load the pipeline {source}: {error}. Give the folder of a downloaded model, or switch on internet."
-        ) from error
+    except (AssetError, OSError, ValueError) as error:
+        raise DataError(f"cannot load the pipeline {source}: {error}") from error
     pipe.set_progress_bar_config(disable=True)
     return pipe.to(device, kind)
+
+
+def _stored(folder: Path) -> dict[str, object]:
+    """Return how the weights in a folder are stored, in the words of diffusers; safetensors for a model of the hub."""
+    weights = [*folder.glob("unet/*.safetensors")] or [*folder.glob("unet/*.bin")]
+    half = bool(weights) and all(".fp16." in path.name for path in weights)
+    pickled = any(path.suffix == ".bin" for path in weights)  # diffusers and torch read these without executing them
+    return {"use_safetensors": None if pickled else True, "variant": "fp16" if half else None}
 
 
 def noise_source(seed: int, number: int) -> torch.Generator:
@@ -118,6 +128,7 @@ def draw(
 
     Raises:
         ParameterError: there is no prompt, or fewer than one step.
+        NotANumberError: a picture is not a number; nothing of its batch is kept.
     """
     if not prompts or sampling.steps < 1:
         raise ParameterError(f"need prompts and at least one step, got {len(prompts)} prompts, {sampling.steps} steps.")
@@ -135,12 +146,15 @@ def draw(
 def _draw_part(
     pipe: StableDiffusionPipeline, prompts: Sequence[str], part: range, sampling: Sampling, folder: Path | None
 ) -> list[Image.Image]:
-    pictures: list[Image.Image] = pipe(
+    drawn = pipe(
         [prompts[number] for number in part],
         num_inference_steps=sampling.steps,
         guidance_scale=sampling.guidance,
         generator=[noise_source(sampling.seed, number) for number in part],
+        output_type="np",  # as pictures, what is no number would be black
     ).images
+    refuse_nan(torch.from_numpy(drawn), f"the pictures of the prompts {part[0]} to {part[-1]}", pipe.unet.dtype)
+    pictures: list[Image.Image] = pipe.image_processor.numpy_to_pil(drawn)
     if folder is not None:
         for number, picture in zip(part, pictures, strict=True):
             with atomic_path(folder / f"{number:05d}.png") as temporary:
@@ -164,11 +178,13 @@ def _prepare(
 
 
 def _kept(folder: Path, part: range) -> list[Image.Image] | None:
-    """Return a whole batch of pictures from an earlier run, None if one is missing or damaged."""
+    """Return a whole batch of pictures from an earlier run, None if one is missing, damaged or black all over."""
     try:
-        return [Image.open(folder / f"{number:05d}.png").convert("RGB") for number in part]
+        pictures = [Image.open(folder / f"{number:05d}.png").convert("RGB") for number in part]
     except (OSError, SyntaxError):
         return None
+    black = any(picture.getbbox() is None for picture in pictures)  # of a run whose numbers overflowed
+    return None if black else pictures
 
 
 def fingerprint(model: nn.Module) -> str:

@@ -10,34 +10,51 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from neoai_utils import clips
 from neoai_utils.diffusion.files import Kind, texts_for
-from neoai_utils.errors import DataError
+from neoai_utils.runtime import refuse_nan
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Judge", "load_judge", "open_clip_judge", "right"]
+__all__ = ["Judge", "load_judge", "open_clip_judge", "open_judge", "right"]
 
 Judge = Callable[[Sequence["Image"], Sequence[Sequence[str]]], NDArray[np.int64]]
 """Takes n pictures and n lists of texts; returns for each picture the number of the text that fits it best."""
 
 
-def load_judge(folder: Path) -> Judge:
-    """Return a judge from a folder of `CLIPModel` and `CLIPTokenizer`.
+def open_judge(name: str, given: Path | None, device: str = "cpu") -> Judge | None:
+    """Return the judge that a setting names.
+
+    Args:
+        name: "given" for the miniature's judge, or the competition's where there is none; a folder or hub name of a
+            `CLIPModel`; "open_clip:<model>/<weights>"; empty for no judge.
+        given: folder of the miniature's judge.
+        device: where a judge of open_clip shall run.
 
     Raises:
-        DataError: the folder holds no such model.
+        AssetError: there is no such judge, or it is out of reach.
+    """
+    if not name:
+        return None
+    if name.startswith("open_clip:"):
+        return open_clip_judge(*name.removeprefix("open_clip:").partition("/")[::2], device)
+    if name != "given":
+        return load_judge(name)
+    return open_clip_judge(device=device) if given is None else load_judge(given)
+
+
+def load_judge(source: str | Path) -> Judge:
+    """Return a judge from a `CLIPModel` and its `CLIPTokenizer`: a folder, or a name on the hub.
+
+    Raises:
+        AssetError: there is no such model.
     """
     from torchvision.transforms import functional as pixels
-    from transformers import CLIPModel, CLIPTokenizer
 
     from neoai_utils.small_clip import CLIP_MEAN, CLIP_STD
 
-    try:
-        model = CLIPModel.from_pretrained(folder).eval()
-        tokenizer = CLIPTokenizer.from_pretrained(folder)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{folder} holds no CLIP model to judge with: {error}.") from error
+    model, tokenizer = clips.load(source, "judge")
     side = model.config.vision_config.image_size
 
     @torch.inference_mode()
@@ -62,16 +79,9 @@ def open_clip_judge(name: str = "ViT-H-14", weights: str = "laion2b_s32b_b79k", 
         device: where it shall run.
 
     Raises:
-        DataError: the weights cannot be had.
+        AssetError: the weights cannot be had.
     """
-    import open_clip
-
-    try:
-        model, _, prepare = open_clip.create_model_and_transforms(name, pretrained=weights or None, device=device)
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"cannot load {name} with the weights {weights!r}: {error}. Switch on internet.") from error
-    tokenize = open_clip.get_tokenizer(name)
-    model.eval()
+    model, prepare, tokenize = clips.load_open_clip(f"{name}/{weights}" if weights else name, "judge", device)
 
     @torch.inference_mode()
     def judge(pictures: Sequence[Image], texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
@@ -86,6 +96,7 @@ def open_clip_judge(name: str = "ViT-H-14", weights: str = "laion2b_s32b_b79k", 
 
 def _best(logits: torch.Tensor, known: Sequence[str], texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
     """Compare each picture with its own texts only."""
+    refuse_nan(logits, "the judge's likenesses")
     numbers = {text: number for number, text in enumerate(known)}
     own = [row[[numbers[text] for text in line]].argmax() for row, line in zip(logits, texts, strict=True)]
     return torch.stack(own).cpu().numpy()

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from neoai_utils.errors import ParameterError
+from neoai_utils.runtime import refuse_nan
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -28,7 +29,9 @@ def token_ids(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:
 
 def states(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:
     """Return (n, length, width) states of the text encoder, as cross-attention sees them."""
-    return torch.cat([pipe.text_encoder(part)[0] for part in torch.split(token_ids(pipe, prompts), 256)])
+    found = torch.cat([pipe.text_encoder(part)[0] for part in torch.split(token_ids(pipe, prompts), 256)])
+    refuse_nan(found, "the states of the prompts")
+    return found
 
 
 def pooled(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:

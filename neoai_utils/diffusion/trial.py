@@ -32,7 +32,7 @@ class Outcome:
     """What an edit did.
 
     Attributes:
-        own: the metric's parts on our own prompts: strict, official, horse, pig, neutral.
+        own: the metric's parts on our own prompts: strict, official, horse, pig, neutral; empty without a judge.
         seconds: that the edit took, without drawing.
         memory_mb: the most memory that the edit took beside what was held before; None where it cannot be measured.
         pictures: of the test prompts.
@@ -50,7 +50,7 @@ class Trial:
 
     Attributes:
         pipe: the unedited pipeline.
-        judge: sees the own pictures.
+        judge: sees the own pictures; None: nobody does, they are not drawn, and nothing is known of them.
         prompts: our own.
         kinds: what each asks for.
         tests: the competition's prompts.
@@ -58,7 +58,7 @@ class Trial:
     """
 
     pipe: StableDiffusionPipeline
-    judge: Judge
+    judge: Judge | None
     prompts: Sequence[str]
     kinds: Sequence[Kind]
     tests: Sequence[str]
@@ -75,11 +75,15 @@ class Trial:
                 return Outcome(self._own_scores(), watch.seconds, memory.megabytes, drawn)
 
     def validate(self, edit: Edit) -> dict[str, float]:
-        """Return the scores of an edit on our own prompts alone."""
+        """Return the scores of an edit on our own prompts alone; nothing without a judge."""
+        if self.judge is None:
+            return {}
         with undone(self.pipe), entered(edit(self.pipe)):
             return self._own_scores()
 
     def _own_scores(self) -> dict[str, float]:
+        if self.judge is None:
+            return {}
         drawn = draw(self.pipe, self.prompts, replace(self.sampling, seed=self.sampling.seed + 1))
         return scores(self.kinds, right(self.judge, drawn, self.prompts, self.kinds))
 

@@ -22,7 +22,8 @@ from PIL import Image
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neoai_utils.errors import AssetError
+from neoai_utils import clips
+from neoai_utils.runtime import refuse_nan
 from neoai_utils.small_clip import CLIP_MEAN, CLIP_STD
 
 __all__ = [
@@ -95,6 +96,7 @@ def load_clip(name: str = "", folder: Path | None = None, device: torch.device |
     Args:
         name: "" for `folder` if it is there, else the competition's `openai/clip-vit-base-patch16`; a folder or hub id
             of a transformers `CLIPModel`; or "open_clip:<model>/<weights>", as in "open_clip:ViT-B-16/openai".
+            What is stored in half precision is read in float32.
         folder: where the miniature keeps its model.
         device: where to run.
 
@@ -102,32 +104,11 @@ def load_clip(name: str = "", folder: Path | None = None, device: torch.device |
         AssetError: the model cannot be loaded; says how to get it.
     """
     if name.startswith("open_clip:"):
-        return _load_open_clip(name.removeprefix("open_clip:"), device)
-    from transformers import CLIPModel, CLIPTokenizer
-
+        model, _, tokenizer = clips.load_open_clip(name.removeprefix("open_clip:"), "backbone", device)
+        return open_clip_from(model, tokenizer)
     source = name or (str(folder) if folder is not None and folder.is_dir() else HUB_MODEL)
-    try:
-        model = CLIPModel.from_pretrained(source)
-        tokenizer = CLIPTokenizer.from_pretrained(source)
-    except (OSError, ValueError) as error:
-        raise AssetError(
-            f"cannot load the CLIP {source}: {str(error).splitlines()[0]} Switch the internet on, or give a folder "
-            "with config.json, model.safetensors and the tokenizer in the parameter backbone."
-        ) from error
-    return clip_from(model.eval().to(device), tokenizer)
-
-
-def _load_open_clip(name: str, device: torch.device | str) -> Clip:
-    try:
-        import open_clip
-    except ImportError as error:
-        raise AssetError("open_clip is not installed: pip install open_clip_torch") from error
-    architecture, _, weights = name.partition("/")
-    try:
-        model = open_clip.create_model(architecture, pretrained=weights or None)
-    except Exception as error:  # open_clip and the hub client raise many kinds, none of them our own
-        raise AssetError(f"cannot load open_clip's {name}: {str(error).splitlines()[0]}") from error
-    return open_clip_from(model.eval().to(device), open_clip.get_tokenizer(architecture))
+    model, tokenizer = clips.load(source, "backbone", (HUB_MODEL,))
+    return clip_from(model.to(device), tokenizer)
 
 
 def clip_from(model: Any, tokenizer: Callable[..., Any]) -> Clip:
@@ -206,7 +187,9 @@ def _resized_positions(table: Tensor, grid: int, shape: tuple[int, int]) -> Tens
 def class_embeddings(clip: Clip, names: Sequence[str], template: str = "a photo of a {}") -> Tensor:
     """Return one unit vector per class name, (classes, width)."""
     with torch.inference_mode():
-        return clip.embed_texts([template.format(name) for name in names])
+        found = clip.embed_texts([template.format(name) for name in names])
+    refuse_nan(found, "the vectors of the class names")
+    return found
 
 
 def pixels_of(backbone: Backbone, images: Sequence[Picture], side: int | None = None) -> Tensor:
@@ -253,6 +236,7 @@ def stacked(backbone: Backbone, pixels: Tensor, layers: Sequence[int]) -> Tensor
         for handle in handles:
             handle.remove()
     tokens = torch.cat([functional.normalize(caught[layer][:, 1:].float(), dim=-1) for layer in layers], dim=-1)
+    refuse_nan(tokens, "the tokens of the pictures", caught[layers[0]].dtype)
     rows, columns = pixels.shape[-2] // backbone.patch, pixels.shape[-1] // backbone.patch
     return tokens.reshape(len(pixels), rows, columns, -1)
 

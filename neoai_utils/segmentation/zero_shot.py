@@ -19,6 +19,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from neoai_utils.runtime import refuse_nan
 from neoai_utils.segmentation.features import Clip, pixels_of
 from neoai_utils.segmentation.files import mean_iou
 
@@ -38,8 +39,9 @@ def class_of(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int = 
     """Return for each picture the text vector (of `texts`, (classes, width)) closest to it: (pictures, width)."""
     with torch.inference_mode():
         starts = range(0, len(images), batch)
-        seen = [clip.embed_images(pixels_of(clip.backbone, images[s : s + batch])) for s in starts]
-        return texts[(torch.cat(seen) @ texts.T).argmax(dim=1)]
+        seen = torch.cat([clip.embed_images(pixels_of(clip.backbone, images[s : s + batch])) for s in starts])
+        refuse_nan(seen, "the vectors of the pictures")
+        return texts[(seen @ texts.T).argmax(dim=1)]
 
 
 def mean_threshold_mask(heat: Maps, size: tuple[int, int]) -> Mask:

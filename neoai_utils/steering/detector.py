@@ -20,6 +20,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from neoai_utils.errors import DataError
+from neoai_utils.runtime import refuse_nan
 from neoai_utils.steering.generation import batches
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Encoder:
             states = self.model(**x, output_hidden_states=True).hidden_states
             weight = x["attention_mask"][..., None].float()
             means = [(states[layer].float() * weight).sum(1) / weight.sum(1) for layer in layers]
+            refuse_nan(torch.cat(means, dim=1), "the sentence vectors")
             for i, row in zip(places, torch.cat(means, dim=1).cpu(), strict=True):
                 rows[i] = row
         return torch.stack(rows)
@@ -139,7 +141,9 @@ class Classifier:
             x = self.tokenizer(
                 [texts[i] for i in places], return_tensors="pt", padding=True, truncation=True, max_length=_LONGEST
             ).to(self.model.device)
-            scores[places] = self.model(**x).logits[:, 0].double().cpu().numpy()
+            found = self.model(**x).logits[:, 0]
+            refuse_nan(found, "the detector's scores")
+            scores[places] = found.double().cpu().numpy()
         return scores
 
 

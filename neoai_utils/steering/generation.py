@@ -19,6 +19,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from neoai_utils.runtime import refuse_nan
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
@@ -98,6 +100,7 @@ def generate(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> list
 
     Raises:
         ValueError: a prompt has no tokens.
+        NotANumberError: the model's answer is NaN.
     """
     texts = [""] * len(prompts)
     for places in batches(prompts, sampling.batch):
@@ -125,6 +128,7 @@ def _continue(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> lis
     for step in range(sampling.new_tokens):
         found = model(ids, attention_mask=mask, position_ids=position, use_cache=True, logits_to_keep=1, **cache)
         chances = (found.logits[:, -1].float() / sampling.temperature).softmax(-1).cumsum(-1)
+        refuse_nan(chances[:, -1], "the next word's chances", model.dtype)
         # The last sum is not exactly 1: scale the number, or the draw could fall off the end.
         token = torch.searchsorted(chances, luck[:, step : step + 1] * chances[:, -1:]).clamp(max=chances.shape[1] - 1)
         drawn.append(torch.where(done[:, None], ends[0], token))
@@ -161,6 +165,7 @@ def perplexity(writer: Writer, prompts: Sequence[str], texts: Sequence[str], bat
 
     Raises:
         ValueError: no text goes on after its prompt.
+        NotANumberError: the model's answer is NaN.
     """
     total, count = 0.0, 0
     for places in batches(texts, batch):
@@ -172,6 +177,7 @@ def perplexity(writer: Writer, prompts: Sequence[str], texts: Sequence[str], bat
         kept = ids.shape[1] - first + 1
         logits = writer.model(ids, attention_mask=mask, logits_to_keep=kept).logits[:, :-1].float()
         surprise = functional.cross_entropy(logits.transpose(1, 2), ids[:, first:], reduction="none")
+        refuse_nan(surprise, "the words' perplexity", writer.model.dtype)
         total += float(surprise[wanted[:, first:]].sum())
         count += int(wanted[:, first:].sum())
     if not count:

@@ -11,10 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from neoai_utils.diffusion.generation import Sampling, batch_size, draw, fingerprint, load_pipeline, noise_source
 from neoai_utils.diffusion.redirection import redirect_words
-from neoai_utils.errors import DataError, NeoaiError, ParameterError
+from neoai_utils.diffusion.texts import states
+from neoai_utils.errors import DataError, NeoaiError, NotANumberError, ParameterError
 from tests.diffusion.conftest import FAST
 
 PROMPTS = ["a photo of a horse", "a sketch of a pig", "star", "a photo of a horse", "a cow at night"]
@@ -169,6 +171,57 @@ def test_a_pipeline_is_loaded_from_a_folder(pipe, tmp_path):
     assert (pixels(draw(loaded, PROMPTS[:2], sampled())) == pixels(draw(pipe, PROMPTS[:2], sampled()))).all()
     with pytest.raises(DataError, match="cannot load the pipeline"):
         load_pipeline(tmp_path / "nowhere", torch.device("cpu"))
+
+
+@pytest.mark.parametrize("stored", ["fp16", "bin"])
+def test_a_pipeline_may_be_stored_in_half_precision_or_by_pickle(pipe, tmp_path, stored):
+    """As many a Kaggle model is: only files of the variant fp16, or only .bin, which is read without executing."""
+    options = {"variant": "fp16"} if stored == "fp16" else {"safe_serialization": False}
+    pipe.save_pretrained(tmp_path / "model", **options)
+    loaded = load_pipeline(tmp_path / "model", torch.device("cpu"))
+    assert fingerprint(loaded.unet) == fingerprint(pipe.unet)
+    assert loaded.unet.dtype == torch.float32
+    assert load_pipeline(tmp_path / "model", torch.device("cpu"), "bfloat16").unet.dtype == torch.bfloat16
+
+
+def test_an_attached_model_is_found(pipe, tmp_path, monkeypatch):
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path))
+    pipe.save_pretrained(tmp_path / "sd/diffusers/stable-diffusion-v1-5/1")
+    loaded = load_pipeline("stable-diffusion-v1-5/stable-diffusion-v1-5", torch.device("cpu"))
+    assert fingerprint(loaded.unet) == fingerprint(pipe.unet)
+
+
+def broken(pipe):
+    """Let the network's numbers overflow, as in half precision on some cards."""
+    with torch.no_grad():
+        pipe.unet.conv_out.bias[0] = float("nan")
+    return pipe
+
+
+def test_pictures_that_are_no_number_are_refused_after_the_first_batch(pipe, tmp_path, monkeypatch):
+    counter = Counter(broken(pipe))
+    with pytest.raises(NotANumberError, match="prompts 0 to 1: .* NaN, .* in float32. Its weights are damaged"):
+        draw(counter, PROMPTS, sampled(2), tmp_path)
+    assert counter.drawn == 2
+    assert list(tmp_path.glob("*.png")) == []
+    monkeypatch.setattr(type(pipe.unet), "dtype", torch.float16)
+    with pytest.raises(NotANumberError, match="in float16.* set the parameter dtype to float32"):
+        draw(pipe, PROMPTS, sampled(2))
+
+
+def test_black_pictures_of_an_earlier_run_are_drawn_again(pipe, tmp_path):
+    whole = pixels(draw(pipe, PROMPTS, sampled(2), tmp_path))
+    Image.new("RGB", (64, 64)).save(tmp_path / "00003.png")
+    counter = Counter(pipe)
+    assert (pixels(draw(counter, PROMPTS, sampled(2), tmp_path)) == whole).all()
+    assert counter.drawn == 2
+
+
+def test_prompts_whose_states_are_no_number_are_refused(pipe):
+    with torch.no_grad():
+        pipe.text_encoder.get_input_embeddings().weight[:] = float("nan")
+    with pytest.raises(NotANumberError, match="states of the prompts"):
+        states(pipe, PROMPTS)
 
 
 def test_large_pictures_come_in_small_batches(pipe):

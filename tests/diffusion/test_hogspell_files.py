@@ -111,3 +111,7 @@ def test_an_untouched_model_is_praised_by_the_official_mean_only():
 def test_every_kind_must_occur():
     with pytest.raises(DataError, match="no neutral prompt"):
         files.scores(["horse", "pig"], np.array([True, True]))
+
+
+def test_the_default_model_is_where_it_lies_today():
+    assert files.Prompts(("a",)).model == "stable-diffusion-v1-5/stable-diffusion-v1-5"

@@ -12,7 +12,7 @@ from neoai_utils.diffusion import judge as judges
 from neoai_utils.diffusion.generation import fingerprint
 from neoai_utils.diffusion.prompts import CHECKED, HORSES, KEPT, PIGS, check_prompts, grid, pig_prompts
 from neoai_utils.diffusion.trial import Trial, undone
-from neoai_utils.errors import DataError, ParameterError
+from neoai_utils.errors import AssetError, ParameterError
 from neoai_utils.runtime import PeakMemory
 from tests.diffusion.conftest import FAST, SMALL
 
@@ -98,7 +98,7 @@ def test_a_judge_reads_its_folder(pipe, tmp_path):
     assert together.tolist() == alone, "a picture is compared with its own texts alone"
     swapped = judge(pictures, [line[::-1] for line in texts])
     assert swapped.tolist() == [3 - place for place in alone]
-    with pytest.raises(DataError, match="no CLIP model"):
+    with pytest.raises(AssetError, match="there is no folder .*nowhere.*parameter judge"):
         judges.load_judge(tmp_path / "nowhere")
 
 
@@ -109,8 +109,33 @@ def test_the_competitions_judge_comes_from_open_clip():
     found = judge([Image.new("RGB", (80, 60), "pink")], [["pig", "horse", "noise", ""]])
     assert found.shape == (1,)
     assert found[0] in range(4)
-    with pytest.raises(DataError, match="cannot load"):
+    with pytest.raises(AssetError, match=r"no weights no-such-file\.pt for ViT-H-14"):
         judges.open_clip_judge("ViT-H-14", "no-such-file.pt")
+
+
+def test_the_setting_names_the_judge(monkeypatch, tmp_path):
+    called = []
+    monkeypatch.setattr(judges, "load_judge", lambda source: called.append(str(source)) or "folder")
+    monkeypatch.setattr(judges, "open_clip_judge", lambda *named, **options: called.append((named, options)) or "clip")
+    assert judges.open_judge("", tmp_path) is None
+    assert judges.open_judge("given", tmp_path) == "folder"
+    assert judges.open_judge("given", None, "cuda") == "clip"
+    assert judges.open_judge("openai/clip-vit-base-patch16", tmp_path) == "folder"
+    assert judges.open_judge("open_clip:ViT-B-16/openai", tmp_path, "cpu") == "clip"
+    assert called == [
+        str(tmp_path), ((), {"device": "cuda"}), "openai/clip-vit-base-patch16", (("ViT-B-16", "openai", "cpu"), {}),
+    ]  # fmt: skip
+
+
+def test_without_a_judge_own_pictures_are_not_drawn(pipe, monkeypatch):
+    trial = Trial(pipe, None, PROMPTS, KINDS, ["a foal"], FAST)
+    drawn = []
+    monkeypatch.setattr(
+        "neoai_utils.diffusion.trial.draw", lambda _, prompts, *__: drawn.append(prompts) or ["picture"]
+    )
+    outcome = trial.run(lambda pipe: None)
+    assert (outcome.own, outcome.pictures, drawn) == ({}, ["picture"], [["a foal"]])
+    assert trial.validate(lambda pipe: pytest.fail("an edit is made for nothing")) == {}
 
 
 def test_what_is_right():

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
-from neoai_utils.errors import AssetError
-from neoai_utils.segmentation import features
+from neoai_utils import clips
+from neoai_utils.errors import AssetError, NotANumberError
+from neoai_utils.segmentation import features, zero_shot
 from neoai_utils.segmentation.features import dense_features, published_layers, shifted_features, stacked
 
 
@@ -165,11 +168,81 @@ def test_unknown_models_are_refused_with_a_remedy(tmp_path):
         features.load_clip("open_clip:no-such-architecture")
 
 
-def test_a_saved_folder_is_loaded(tiny_clip, tmp_path, monkeypatch):
+@pytest.mark.parametrize("stored", [torch.float32, torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("pickled", [False, True])
+def test_a_saved_folder_is_loaded_in_float32(tiny_clip, pictures, tmp_path, monkeypatch, stored, pickled):
     from transformers import CLIPTokenizer
 
-    tiny_clip.model.save_pretrained(tmp_path / "clip")
+    kept = copy.deepcopy(tiny_clip.model).to(stored)
+    kept.save_pretrained(tmp_path / "clip")
+    if pickled:
+        torch.save(kept.state_dict(), tmp_path / "clip/pytorch_model.bin")
+        (tmp_path / "clip/model.safetensors").unlink()
     monkeypatch.setattr(CLIPTokenizer, "from_pretrained", lambda source: source)
     found = features.load_clip("", tmp_path / "clip")
     assert (found.backbone.grid, len(found.backbone.blocks)) == (14, 4)
     assert features.load_clip(str(tmp_path / "clip")).backbone.side == 56
+    expected = kept.float().state_dict()
+    assert all(torch.equal(values, expected[name]) for name, values in found.model.state_dict().items())
+    assert everything(dense_features(found.backbone, pictures, (4,))).dtype == np.float32
+
+
+def test_what_is_no_whole_clip_is_refused(tiny_clip, tmp_path):
+    """transformers would fill in random weights and go on."""
+    from transformers import Dinov2Config, Dinov2Model
+
+    config = Dinov2Config(hidden_size=16, num_hidden_layers=1, num_attention_heads=2, image_size=28)
+    Dinov2Model(config).save_pretrained(tmp_path / "dino")
+    with pytest.raises(AssetError, match="a model of the kind dinov2.*parameter backbone"):
+        features.load_clip(str(tmp_path / "dino"))
+    state = tiny_clip.model.state_dict()
+    del state["visual_projection.weight"]
+    tiny_clip.model.save_pretrained(tmp_path / "cut", state_dict=state)
+    with pytest.raises(AssetError, match=r"its weights lack visual_projection\.weight"):
+        features.load_clip(str(tmp_path / "cut"))
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("open_clip:ViT-B16/openai", r"no model ViT-B16: did you mean ViT-B-16\?"),
+        ("open_clip:ViT-B-16/opnai", r"no weights opnai for ViT-B-16, .*: did you mean openai\?"),
+        ("open_clip:ViT-B-16//no/such/file.bin", r"no weights /no/such/file\.bin for ViT-B-16, and there is no such"),
+    ],
+)
+def test_spelling_mistakes_in_names_of_open_clip(name, told):
+    pytest.importorskip("open_clip")
+    with pytest.raises(AssetError, match=f"{told}.*parameter backbone"):
+        features.load_clip(name)
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "kind"),
+    [
+        ("RN50/openai", "", "QuickGELU"),
+        ("RN50-quickgelu/OpenAI", "", "QuickGELU"),
+        ("RN50", "", "GELU"),
+        ("RN50-quickgelu", "/{file}", "QuickGELU"),
+        ("RN50", "/{file}", "GELU"),
+    ],
+)
+def test_the_gelu_follows_the_weights(tmp_path, monkeypatch, name, file, kind):
+    """OpenAI's weights were trained with the quick one; since version 3 their tag alone no longer brings it along."""
+    open_clip = pytest.importorskip("open_clip")
+    path = tmp_path / "weights.pt"
+    torch.save(open_clip.create_model("RN50", pretrained=None).state_dict(), path)
+    monkeypatch.setattr("open_clip.factory.download_pretrained", lambda *_, **__: str(path))
+    model, _, _ = clips.load_open_clip(name + file.format(file=path), "backbone")
+    found = {type(module).__name__ for module in model.transformer.modules() if "GELU" in type(module).__name__}
+    assert found == {kind}
+
+
+def test_tokens_that_are_no_number_are_refused(tiny_clip, pictures):
+    hurt = copy.deepcopy(tiny_clip.model)
+    with torch.no_grad():
+        hurt.vision_model.encoder.layers[0].mlp.fc1.bias[:] = float("nan")
+    broken = features.clip_from(hurt, None)
+    with pytest.raises(NotANumberError, match="tokens of the pictures"):
+        stacked(broken.backbone, features.pixels_of(broken.backbone, pictures), (4,))
+    with pytest.raises(NotANumberError, match="vectors of the pictures"):
+        zero_shot.class_of(broken, pictures, torch.ones(2, 12))

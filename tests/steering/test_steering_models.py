@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from neoai_utils.errors import ParameterError
+from neoai_utils.errors import NotANumberError, ParameterError
 from neoai_utils.steering.features import pooled
 from neoai_utils.steering.generation import Sampling, Writer, encode, generate, perplexity, uniform
 from neoai_utils.steering.hooks import adding, blocks, steered
@@ -231,3 +231,12 @@ def test_the_first_loss_is_the_unsteered_surprise(llama: Writer, sentences) -> N
     texts = [f"{prompt} {rest}" for prompt, rest in zip(prompts, sentences(6, 1), strict=True)]
     _, losses = learn(llama, prompts, texts, (0,), steps=1, rate=0.1, batch=6)
     assert np.exp(losses[0]) == pytest.approx(perplexity(llama, prompts, texts), rel=1e-4)
+
+
+def test_an_answer_that_is_no_number_is_refused(llama: Writer) -> None:
+    """Without a check the last word of the vocabulary would be written, again and again."""
+    hurt = {1: adding(torch.full((24,), float("nan")))}
+    with steered(llama.model, hurt), pytest.raises(NotANumberError, match="next word.*NaN.*float32"):
+        generate(llama, ["w1 w2"], SAMPLING)
+    with steered(llama.model, hurt), pytest.raises(NotANumberError, match="perplexity"):
+        perplexity(llama, ["w1"], ["w1 w2 w3"])
