@@ -15,8 +15,8 @@ fi
 
 is_recent() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1; }
 
-find_python() {
-  for name in python3.13 python3.12 python3.11 python3 python; do
+find_python() { # the versions with most tests first, then any newer one
+  for name in python3.13 python3.12 python3.11 python3.14 python3 python python3.{15..29}; do
     if command -v "$name" >/dev/null && is_recent "$name"; then
       echo "$name"
       return

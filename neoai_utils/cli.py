@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import sys
 from collections import deque
 from collections.abc import Iterator
@@ -50,13 +49,13 @@ def run(
     ] = None,
 ) -> None:
     """Play notebooks, one line each, then show the table of scores."""
-    given = dict(_parse(text) for text in parameter or [])
+    texts = dict(_split(text) for text in parameter or [])
     named = [competitions.find(task).task for task in tasks] if tasks else headless.available()
     chosen = list(dict.fromkeys(named))
     if not chosen:
         raise DataError("no notebooks here: run this in the folder that holds notebooks/.")
-    for task in chosen:
-        headless.find_notebook(task)  # a missing one is told before the first is played
+    # a missing notebook or a mistyped parameter is told before the first is played
+    given = {task: headless.typed(headless.find_notebook(task), texts) for task in chosen}
     if jobs is None:
         jobs = 1 if store or len(chosen) == 1 else headless.default_jobs()
     plays = sorted(_played(chosen, outputs, given, jobs), key=lambda done: chosen.index(done.task))
@@ -235,15 +234,6 @@ def _split(text: str) -> tuple[str, str]:
     return name, value
 
 
-def _parse(text: str) -> tuple[str, object]:
-    """Split `name=value`; the value is a Python literal (0.4, True, None) if it reads as one, else text."""
-    name, value = _split(text)
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
-
-
 def _show(outputs: Path) -> None:
     """Build the gallery after a run; whatever goes wrong with it, the run is done and keeps its exit status."""
     try:
@@ -253,11 +243,11 @@ def _show(outputs: Path) -> None:
         screen.print(f"the gallery was not built: {reason}; neoai gallery tries again", soft_wrap=True, markup=False)
 
 
-def _played(tasks: list[str], outputs: Path, parameters: dict[str, object], jobs: int) -> Iterator[Play]:
+def _played(tasks: list[str], outputs: Path, given: dict[str, dict[str, object]], jobs: int) -> Iterator[Play]:
     """Play tasks and print a line for each as it ends; a terminal shows how many are still to come."""
     left = len(tasks)
     with screen.status(f"{left} to play …") if screen.is_terminal else nullcontext() as status:
-        for done in headless.play_all(tasks, outputs, parameters, jobs):
+        for done in headless.play_all(tasks, outputs, given, jobs):
             screen.print(_line(done, competitions.find(done.task).title), soft_wrap=True, markup=False)
             left -= 1
             if status is not None:

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neoai_utils import competitions, runtime, storage
-from neoai_utils.errors import DataError, NeoaiError, ParameterError
+from neoai_utils import competitions, parameters, runtime, storage
+from neoai_utils.errors import DataError, NeoaiError, ParameterError, did_you_mean
 from neoai_utils.scores import recovered
 
 if TYPE_CHECKING:
     import nbformat
 
 __all__ = [
-    "Play", "available", "default_jobs", "draw_overview", "find_notebook", "play", "play_all", "read_scores",
-    "scores_markdown", "shared_cores", "store", "update_scores", "update_section",
+    "Play", "available", "code_of", "default_jobs", "draw_overview", "find_notebook", "play", "play_all", "read_scores",
+    "scores_markdown", "shared_cores", "store", "typed", "update_scores", "update_section",
 ]  # fmt: skip
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
@@ -85,7 +85,46 @@ def find_notebook(task: str | int) -> Path:
     return path
 
 
-def play(task: str | int, outputs: Path = Path("outputs"), parameters: Mapping[str, object] | None = None) -> Play:
+def code_of(notebook: Path) -> list[tuple[str, list[str]]]:
+    """Return source and tags of each code cell: what a run depends on, unlike prose, stored outputs and times.
+
+    Raises:
+        DataError: the file is no notebook.
+    """
+    import nbformat
+
+    try:
+        cells = nbformat.read(notebook, as_version=4).cells
+    except nbformat.reader.NotJSONError as error:
+        raise DataError(f"{notebook} is no notebook: its text is not JSON. Copy it again.") from error
+    return [(cell.source, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
+
+
+def typed(notebook: Path, texts: Mapping[str, str]) -> dict[str, object]:
+    """Read parameters from the command line as the types that a notebook declares.
+
+    Args:
+        notebook: the notebook.
+        texts: parameter -> its value as typed.
+
+    Raises:
+        DataError: the file is no notebook, or none of its cells has the tag `parameters`.
+        ParameterError: the notebook declares no parameter of that name (the closest is suggested), or a value is not of
+            the declared type.
+    """
+    if not texts:
+        return {}
+    source = next((text for text, tags in code_of(notebook) if "parameters" in tags), None)
+    if source is None:
+        raise DataError(f"{notebook}: no cell has the tag `parameters`. Give the tag to the cell that declares them.")
+    declared = parameters.declarations(source)
+    for name in texts:
+        if name not in declared:
+            raise ParameterError(f"{notebook.stem}: unknown parameter {name!r}{did_you_mean(name, declared)}")
+    return {name: parameters.parse(name, declared[name], text) for name, text in texts.items()}
+
+
+def play(task: str | int, outputs: Path = Path("outputs"), values: Mapping[str, object] | None = None) -> Play:
     """Execute a task's notebook into `outputs/<task>/` and return what came of it.
 
     A failing notebook does not raise; its error is in the result, and the executed notebook shows the cell. Of several
@@ -99,7 +138,7 @@ def play(task: str | int, outputs: Path = Path("outputs"), parameters: Mapping[s
     """
     notebook = find_notebook(task)
     folder = storage.make_folder(outputs / notebook.stem)
-    given = dict(parameters or {})
+    given = dict(values or {})
     if "out_dir" in given:
         raise ParameterError("out_dir is chosen by the output folder; give that (--outputs) in place of out_dir.")
     if outputs.resolve() != Path("outputs").resolve():  # the notebook's own default is ./outputs/<task>
@@ -130,13 +169,15 @@ def _results(folder: Path) -> dict[str, Any] | None:
     return found
 
 
-def play_all(tasks: Sequence[str], outputs: Path, parameters: Mapping[str, object], jobs: int = 1) -> Iterator[Play]:
+def play_all(
+    tasks: Sequence[str], outputs: Path, values: Mapping[str, Mapping[str, object]], jobs: int = 1
+) -> Iterator[Play]:
     """Play several tasks and give each as it ends.
 
     Args:
         tasks: their names.
         outputs: as for `play`.
-        parameters: as for `play`.
+        values: task -> what `play` takes; a task may be left out.
         jobs: notebooks at a time, which share the cores. Above 1, those that took longest when they were stored begin,
             so that no long one is left alone at the end.
     """
@@ -146,7 +187,7 @@ def play_all(tasks: Sequence[str], outputs: Path, parameters: Mapping[str, objec
     with shared_cores(jobs):
         # threads: each notebook has a process of its own, the kernel, and a thread only waits for it
         parallel = Parallel(jobs, prefer="threads", return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
-        yield from parallel(delayed(play)(task, outputs, parameters) for task in order)
+        yield from parallel(delayed(play)(task, outputs, values.get(task)) for task in order)
 
 
 def default_jobs() -> int:
@@ -181,7 +222,7 @@ def _stored_minutes(task: str) -> int:
     return int(found[1]) if found else 0
 
 
-def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> str | None:
+def execute(notebook: Path, target: Path, values: Mapping[str, object]) -> str | None:
     """Run a notebook through papermill and write the executed copy; return its error in one line, if any."""
     import logging
 
@@ -198,7 +239,7 @@ def execute(notebook: Path, target: Path, parameters: Mapping[str, object]) -> s
     error = None
     try:
         papermill.execute_notebook(
-            notebook, temporary, parameters=dict(parameters), kernel_name="python3", progress_bar=False,
+            notebook, temporary, parameters=dict(values), kernel_name="python3", progress_bar=False,
             request_save_on_cell_execute=False, autosave_cell_every=0, iopub_timeout=IOPUB_TIMEOUT,
             raise_on_iopub_timeout=False,
             # critical messages only: a kernel that is done gets an interrupt, and may log that as an error

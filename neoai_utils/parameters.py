@@ -1,45 +1,60 @@
-"""The guard behind each notebook's parameters cell.
+"""The guard behind each notebook's parameters cell, and the one reader of values from a command line.
 
 papermill only logs a warning for a parameter that the notebook does not know, and `-p threshold high` assigns the
 text "high" without a word. The guard runs in the cell after the parameters and turns both into errors, so that
 even the bare papermill command fails before any work is done. (The idea of refusing unknown keys is that of
 nanoGPT's `configurator.py`.)
 
-A parameters cell declares each parameter with its type: `threshold: float = None  # help`. Python keeps these
-annotations in the namespace (`__annotations__`); the values that papermill injects stand in a cell of their own,
-which begins with `# Parameters` and is found in IPython's history of inputs.
+A parameters cell declares each parameter with its type: `threshold: float = None  # help`. The declarations are read
+from the source of the cell, which IPython keeps in its history of inputs (`In`). Without a history they are read from
+`__annotations__`, where Python up to 3.13 keeps them, and then from `__annotate__` (PEP 649, Python 3.14). The values
+that papermill injects stand in a cell of their own, which begins with `# Parameters`.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from typing import Any
 
 from neoai_utils.errors import ParameterError, did_you_mean
 
-__all__ = ["check", "parse"]
+__all__ = ["check", "declarations", "parse"]
 
 _INJECTED = "# Parameters"
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (float, int), "str": (str,), "bool": (bool,)}
+_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "True or False"}
+
+
+def _whole(text: str) -> int:
+    """Read "500", and "5e2" or "500.0" too."""
+    try:
+        return int(text)
+    except ValueError:
+        number = float(text)
+        if not number.is_integer():
+            raise
+        return int(number)
+
+
 _READERS: dict[str, Callable[[str], int | float | str | bool]] = {
-    "int": int,
+    "int": _whole,
     "float": float,
     "str": str,
     "bool": lambda text: {"true": True, "false": False}[text.lower()],
 }
-_WORDS = {"int": "a whole number", "float": "a number", "str": "text", "bool": "True or False"}
 
 
 def check(
-    namespace: Mapping[str, Any],
+    namespace: MutableMapping[str, Any],
     *,
     between: Mapping[str, tuple[float, float]] | None = None,
     one_of: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Check the parameters of a notebook; call it as `check(globals())` right after the parameters cell.
 
-    `None` is allowed for every parameter and means "let the notebook choose".
+    `None` is allowed for every parameter and means its default, which may be `None` itself: "let the notebook choose".
+    A text that reads as the declared type is replaced by what it says: YAML, for one, reads `1e-3` as a text.
 
     Args:
         namespace: the notebook's globals.
@@ -47,15 +62,23 @@ def check(
         one_of: parameter -> the allowed words.
 
     Raises:
-        ParameterError: an injected parameter is unknown (the closest known one is suggested), a value has the
-            wrong type (the right one is named) or lies outside its range.
+        ParameterError: an injected parameter is unknown (the closest known one is suggested), its value did not reach
+            the notebook, a value has the wrong type (the right one is named) or lies outside its range.
     """
-    declared = _declared(namespace)
-    for name in _injected(namespace):
+    declared, defaults = _declared(namespace), _defaults(namespace)
+    injected = _injected(namespace)
+    for name in injected:
         if name not in declared:
             raise ParameterError(f"unknown parameter {name!r}{did_you_mean(name, declared)}")
     for name, kind in declared.items():
-        _check_type(name, kind, namespace.get(name))
+        namespace[name] = _checked(name, kind, namespace.get(name), defaults)
+    for name, value in injected.items():
+        if value is not _UNREADABLE and not _same(_checked(name, declared[name], value, defaults), namespace[name]):
+            raise ParameterError(
+                f"{name} was given as {value!r} but is {namespace[name]!r}: a later cell has overwritten it. Most "
+                "often the parameters cell has lost its tag, so that papermill puts the given values above it. Give "
+                "that cell the tag `parameters` again."
+            )
     for name, (low, high) in (between or {}).items():
         value = namespace.get(name)
         if value is not None and not low <= value <= high:
@@ -64,6 +87,14 @@ def check(
         value = namespace.get(name)
         if value is not None and value not in words:
             raise ParameterError(f"unknown value for {name}: {value!r}{did_you_mean(str(value), words)}")
+
+
+def declarations(source: str) -> dict[str, str]:
+    """Return parameter -> type name of a cell that only declares, `name: type = value`; {} for any other cell.
+
+    papermill's own reader is not used, because it skips a line whose help holds an equals sign.
+    """
+    return {ast.unparse(line.target): _type_name(line.annotation) for line in _declaring_lines(source)}
 
 
 def parse(name: str, kind: str, text: str) -> int | float | str | bool | None:
@@ -83,15 +114,30 @@ def parse(name: str, kind: str, text: str) -> int | float | str | bool | None:
         return None
     try:
         return _READERS[kind](text)
-    except (KeyError, ValueError):
-        raise ParameterError(f"{name} must be {_WORDS[kind]} ({kind}), got {text!r}") from None
+    except (KeyError, ValueError, OverflowError):
+        raise ParameterError(f"{name} must be {_WORDS[kind]} ({kind}), got {text!r} (str)") from None
+
+
+def _declaring_lines(source: str) -> list[ast.AnnAssign]:
+    """Return the statements of a cell that only declares; [] for any other cell."""
+    try:
+        lines = ast.parse(source).body
+    except SyntaxError:  # a magic command
+        return []
+    declaring = [line for line in lines if isinstance(line, ast.AnnAssign)]
+    return declaring if len(declaring) == len(lines) else []
+
+
+def _type_name(annotation: ast.expr) -> str:
+    """Return the name of a type, also of one that is written as text."""
+    return str(annotation.value) if isinstance(annotation, ast.Constant) else ast.unparse(annotation)
 
 
 def _declared(namespace: Mapping[str, Any]) -> dict[str, str]:
-    """Return parameter -> type name, from the annotations of the parameters cell."""
-    kinds = {
+    """Return parameter -> type name, from the source of the parameters cell or from what Python keeps of it."""
+    kinds = declarations(_parameters_cell(namespace)) or {
         name: kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
-        for name, kind in namespace.get("__annotations__", {}).items()
+        for name, kind in _annotations(namespace).items()
     }
     unknown = {name for name, kind in kinds.items() if kind not in _TYPES}
     if unknown or not kinds:
@@ -102,16 +148,74 @@ def _declared(namespace: Mapping[str, Any]) -> dict[str, str]:
     return kinds
 
 
-def _injected(namespace: Mapping[str, Any]) -> list[str]:
-    """Return the names that papermill's injected cell assigns (none when a person runs the notebook)."""
-    for source in reversed(list(namespace.get("In", []))):
-        if source.lstrip().startswith(_INJECTED):
-            targets = [t for s in ast.parse(source).body if isinstance(s, ast.Assign) for t in s.targets]
-            return [t.id for t in targets if isinstance(t, ast.Name)]
-    return []
+def _defaults(namespace: Mapping[str, Any]) -> dict[str, object]:
+    """Return parameter -> declared value, as far as the source of the parameters cell is known."""
+    lines = _declaring_lines(_parameters_cell(namespace))
+    values = {ast.unparse(line.target): _literal(line.value) for line in lines if line.value}
+    return {name: value for name, value in values.items() if value is not _UNREADABLE}
 
 
-def _check_type(name: str, kind: str, value: object) -> None:
-    right = isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool))
-    if value is not None and not right:
-        raise ParameterError(f"{name} must be {_WORDS[kind]} ({kind}), got {value!r} ({type(value).__name__})")
+def _parameters_cell(namespace: Mapping[str, Any]) -> str:
+    """Return the source of the newest cell that only declares; "" where there is none."""
+    return next(filter(declarations, reversed(_history(namespace))), "")
+
+
+def _history(namespace: Mapping[str, Any]) -> list[str]:
+    """Return the sources of the cells that have run, oldest first; empty outside IPython."""
+    return list(namespace.get("In", []))
+
+
+def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the annotations of a namespace: a dictionary up to Python 3.13, from 3.14 on a function (PEP 649)."""
+    if "__annotations__" in namespace:
+        found: Mapping[str, Any] = namespace["__annotations__"]
+        return found
+    annotate = namespace.get("__annotate__")
+    values: Mapping[str, Any] = annotate(1) if annotate else {}  # 1: annotationlib.Format.VALUE
+    return values
+
+
+_UNREADABLE = object()  # stands for a value that is no literal, such as float('nan')
+
+
+def _injected(namespace: Mapping[str, Any]) -> dict[str, object]:
+    """Return what papermill's injected cell assigns, name -> value; {} when a person runs the notebook.
+
+    A person who runs the parameters cell once more, after the injected one, has the last word.
+    """
+    history = _history(namespace)
+    newest = next((i for i in reversed(range(len(history))) if history[i].lstrip().startswith(_INJECTED)), None)
+    if newest is None:
+        return {}
+    before, after = history[:newest], history[newest + 1 :]
+    if any(map(declarations, before)) and any(map(declarations, after)):
+        return {}
+    lines = [line for line in ast.parse(history[newest]).body if isinstance(line, ast.Assign)]
+    return {
+        target.id: _literal(line.value) for line in lines for target in line.targets if isinstance(target, ast.Name)
+    }
+
+
+def _literal(node: ast.expr) -> object:
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        return _UNREADABLE
+
+
+def _same(given: object, actual: object) -> bool:
+    return type(given) is type(actual) and given == actual
+
+
+def _checked(name: str, kind: str, value: object, defaults: Mapping[str, object]) -> object:
+    """Return the value, or what a text says, as the declared type; the default for None."""
+    if value is None or value == "None":
+        return defaults.get(name)
+    if isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)):
+        return value
+    if isinstance(value, str):
+        return parse(name, kind, value)
+    if kind == "int" and isinstance(value, float) and value.is_integer():
+        return int(value)
+    hint = f"; papermill guesses types: for text write -r {name} TEXT, and quotes in YAML" if kind == "str" else ""
+    raise ParameterError(f"{name} must be {_WORDS[kind]} ({kind}), got {value!r} ({type(value).__name__}){hint}")

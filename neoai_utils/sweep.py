@@ -8,7 +8,6 @@ library is known by its version alone: after changing it, remove the sweep's fol
 
 from __future__ import annotations
 
-import ast
 import hashlib
 import itertools
 import json
@@ -21,8 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neoai_utils import __version__, competitions, headless, parameters, runtime, storage
-from neoai_utils.errors import DataError, NeoaiError, ParameterError, did_you_mean
+from neoai_utils import __version__, competitions, headless, runtime, storage
+from neoai_utils.errors import DataError, NeoaiError, ParameterError
 from neoai_utils.headless import Play
 
 if TYPE_CHECKING:
@@ -89,9 +88,8 @@ def plan(task: str | int, grid: Mapping[str, Sequence[str]], outputs: Path = Pat
     """
     source = headless.find_notebook(task).resolve()
     name = source.stem
-    cells = _code(source)
-    declared = _declared(cells)
-    values = {key: _values(key, texts, declared) for key, texts in grid.items()}
+    cells = headless.code_of(source)
+    values = {key: _values(key, texts, source) for key, texts in grid.items()}
     if not values:
         raise ParameterError("a sweep needs a parameter and its values, such as -p seed 1 2 3")
     content = hashlib.sha256(json.dumps([name, __version__, cells]).encode()).hexdigest()
@@ -102,34 +100,11 @@ def plan(task: str | int, grid: Mapping[str, Sequence[str]], outputs: Path = Pat
     return Plan(name, source, folder, tuple(values), tuple(points))
 
 
-def _code(notebook: Path) -> list[tuple[str, list[str]]]:
-    """Return source and tags of each code cell: what a run depends on, unlike prose, stored outputs and times."""
-    import nbformat
-
-    try:
-        cells = nbformat.read(notebook, as_version=4).cells
-    except nbformat.reader.NotJSONError as error:
-        raise DataError(f"{notebook} is no notebook: its text is not JSON. Copy it again.") from error
-    return [(cell.source, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
-
-
-def _declared(cells: Iterable[tuple[str, list[str]]]) -> dict[str, str]:
-    """Return parameter -> type name, from the annotations of the parameters cell.
-
-    papermill's own reader is not used, because it skips a line whose help holds an equals sign.
-    """
-    source = next((text for text, tags in cells if "parameters" in tags), "")
-    lines = [line for line in ast.parse(source).body if isinstance(line, ast.AnnAssign)]
-    return {ast.unparse(line.target): ast.unparse(line.annotation) for line in lines}
-
-
-def _values(name: str, texts: Sequence[str], declared: Mapping[str, str]) -> list[object]:
+def _values(name: str, texts: Sequence[str], notebook: Path) -> list[object]:
     """Read the values of a parameter, each once."""
     if name == "out_dir":
         raise ParameterError("out_dir cannot be swept: every point gets a folder of its own; choose --outputs.")
-    if name not in declared:
-        raise ParameterError(f"unknown parameter {name!r}{did_you_mean(name, declared)}")
-    return list(dict.fromkeys(parameters.parse(name, declared[name], text) for text in texts))
+    return list(dict.fromkeys(headless.typed(notebook, {name: text})[name] for text in texts))
 
 
 def _key(content: str, chosen: Mapping[str, object]) -> str:

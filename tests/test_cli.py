@@ -1,8 +1,10 @@
 import sys
 from pathlib import Path
 
+import nbformat
 import pandas as pd
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from neoai_utils import cli, gallery, headless
 from neoai_utils.errors import DataError
@@ -26,8 +28,8 @@ def played(monkeypatch: pytest.MonkeyPatch) -> list:
     """Replace papermill by a list of what would be played; task7 fails."""
     calls: list = []
 
-    def play(task: str, outputs: Path, parameters: dict) -> Play:
-        calls.append((task, outputs, parameters))
+    def play(task: str, outputs: Path, values: dict) -> Play:
+        calls.append((task, outputs, values))
         error = "cell 3: ValueError: bad" if task == "task7" else None
         return Play(task, outputs / task, 1.0, None if error else GOOD, error)
 
@@ -112,9 +114,41 @@ def test_storing_rewrites_the_readme(monkeypatch, played, tmp_path: Path) -> Non
     assert drawn == [Path(".github/overview.png")]
 
 
-def test_parameters_are_written_as_for_papermill(monkeypatch, played) -> None:
-    run(monkeypatch, "run", "5", "-p", "threshold", "0.4", "--parameter", "mode=fast", "-p", "flip", "True")
-    assert played[0][2] == {"threshold": 0.4, "mode": "fast", "flip": True}
+@pytest.fixture
+def declaring(monkeypatch, played, tmp_path: Path) -> list:
+    """Give both tasks a notebook that declares parameters; task 7 has no mode."""
+    cell = "threshold: float = None  # a = b\ndata_dir: str = ''\nflip: bool = False\n"
+    for task, source in (("task5", cell + "mode: str = 'exact'"), ("task7", cell)):
+        parameters = new_code_cell(source, metadata={"tags": ["parameters"]})
+        nbformat.write(new_notebook(cells=[new_code_cell("x = 1"), parameters]), tmp_path / f"{task}.ipynb")
+    monkeypatch.setattr(headless, "find_notebook", lambda task: tmp_path / f"{task}.ipynb")
+    return played
+
+
+def test_parameters_are_written_as_for_papermill_and_read_as_declared(monkeypatch, declaring) -> None:
+    run(monkeypatch, "run", "5", "-p", "threshold", "1e-3", "--parameter", "data_dir=2025", "-p", "flip", "True")
+    assert declaring[0][2] == {"threshold": 0.001, "data_dir": "2025", "flip": True}
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["-p", "treshold", "1"], "task5: unknown parameter 'treshold': did you mean threshold?"),
+        (["-p", "mode", "fast"], "task7: unknown parameter 'mode'"),
+        (["-p", "threshold", "high"], "threshold must be a number (float), got 'high'"),
+    ],
+)
+def test_a_mistyped_parameter_is_told_before_anything_is_played(monkeypatch, capsys, declaring, words, message) -> None:
+    assert run(monkeypatch, "run", "5", "7", *words) == 1
+    assert message in capsys.readouterr().err
+    assert declaring == []
+
+
+def test_a_notebook_without_the_tag_takes_no_parameters(monkeypatch, capsys, declaring, tmp_path: Path) -> None:
+    nbformat.write(new_notebook(cells=[new_code_cell("threshold: float = None")]), tmp_path / "task5.ipynb")
+    assert run(monkeypatch, "run", "5", "-p", "threshold", "0.4") == 1
+    assert "no cell has the tag `parameters`" in capsys.readouterr().err
+    assert declaring == []
 
 
 @pytest.mark.parametrize(

@@ -46,6 +46,17 @@ def test_an_old_python_is_refused_with_the_remedy(tmp_path: Path) -> None:
     assert "needs Python 3.11 or newer" in done.stderr
 
 
+@pytest.mark.parametrize("name", ["python3.14", "python3.16"])
+def test_a_new_python_is_found_where_it_is_the_only_one(tmp_path: Path, name: str) -> None:
+    script, environment = bare_machine(tmp_path, "exit 1")
+    python = tmp_path / "tools" / name
+    python.write_text('#!/usr/bin/env bash\ncase "$*" in *venv*) echo "asked: $0" >&2; exit 1;; esac; exit 0\n')
+    python.chmod(0o755)
+    done = run(script, environment, "5")
+    assert f"{name}\n" in done.stderr
+    assert "python3-venv" in done.stderr
+
+
 def test_an_active_environment_that_is_too_old_is_refused(tmp_path: Path) -> None:
     script, environment = bare_machine(tmp_path, "exit 0")
     done = run(script, environment | {"VIRTUAL_ENV": "old-one"}, "5")

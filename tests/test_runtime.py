@@ -104,7 +104,8 @@ def test_the_hub_s_libraries_are_told_to_be_quiet(monkeypatch: pytest.MonkeyPatc
 def test_a_warning_about_a_file_is_one_plain_line_and_is_given_once(tmp_path) -> None:
     """Other warnings keep the form that Python gives them."""
     code = (
-        "import warnings\nfrom neoai_utils import errors, runtime\nruntime.quiet_libraries()\nruntime.quiet_libraries()\n"
+        "import warnings\nfrom neoai_utils import errors, runtime\n"
+        "runtime.quiet_libraries()\nruntime.quiet_libraries()\n"
         "for _ in range(3): errors.warn('train.csv, line 3: no value; taken as 0')\n"
         "warnings.warn('something else', UserWarning)\n"
     )
