@@ -44,7 +44,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     files = {
         "__init__.py": '"""Root."""\nimport json\n',
         "a.py": "import os\ndef f():\n    from neoai_utils.b import g\n",
-        "b.py": "import typing as t\nif t.TYPE_CHECKING:\n    import neoai_utils.typed\nelse:\n    import xgboost\n",
+        "b.py": "import typing as t\nif t.TYPE_CHECKING:\n    import neoai_utils.typed\nelse:\n    import lightgbm\n",
         "parameters.py": "x = 1\n",
         "typed.py": "",
         "unused.py": "",

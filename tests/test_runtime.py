@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from neoai_utils import runtime
+from neoai_utils.errors import NotANumberError
 
 
 def test_the_picked_device_computes() -> None:
@@ -146,3 +147,17 @@ def test_a_torchao_that_fits_stays(install, version: str) -> None:
 def test_without_torchao_nothing_is_hidden() -> None:
     with runtime.fitting_torchao():
         assert "torchao" not in sys.modules
+
+
+@pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16])
+def test_nan_in_half_precision_names_the_remedy(kind: torch.dtype) -> None:
+    runtime.refuse_nan(torch.tensor([1.0, float("inf")], dtype=kind), "the scores")
+    with pytest.raises(NotANumberError, match="the scores: .* NaN.*: set the parameter dtype to float32"):
+        runtime.refuse_nan(torch.tensor([1.0, float("nan")], dtype=kind), "the scores")
+    with pytest.raises(NotANumberError, match="set the parameter dtype to float32"):
+        runtime.refuse_nan(torch.tensor(float("nan")), "the scores", kind)
+
+
+def test_nan_in_full_precision_is_another_fault() -> None:
+    with pytest.raises(NotANumberError, match="in float32. Its weights are damaged"):
+        runtime.refuse_nan(torch.tensor(float("nan")), "the scores")

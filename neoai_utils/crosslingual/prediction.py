@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from neoai_utils.crosslingual.conll import OUTSIDE, Labels, Utterance
 from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel
+from neoai_utils.runtime import refuse_nan
 
 __all__ = ["Answers", "consensus", "labelled", "predict"]
 
@@ -46,6 +47,8 @@ def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance
         encoded = collate([Utterance(utterance.words) for utterance in utterances[start : start + batch]])
         with torch.inference_mode():
             found = model(encoded.pieces.to(device), encoded.mask.to(device))
+        refuse_nan(found.intents, "the intents")
+        refuse_nan(found.slots, "the slots")
         intents.append(found.intents.softmax(-1).float().cpu().numpy())
         pieces = found.slots.softmax(-1).float().cpu().numpy()
         slots += [_of_words(row, places, collate.labels) for row, places in zip(pieces, encoded.places, strict=True)]

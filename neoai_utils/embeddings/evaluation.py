@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from neoai_utils.embeddings.damage import Damage, Floats, Ids, centred_cosine, silent
 from neoai_utils.errors import DataError
-from neoai_utils.runtime import progress
+from neoai_utils.runtime import progress, refuse_nan
 
 __all__ = ["classify", "divergence", "install", "logits", "mean_cosine", "rank_correlation", "read_pairs", "tokenise"]
 
@@ -48,6 +48,7 @@ def logits(model: Any, tokens: Sequence[Sequence[int]], batch: int = 64) -> Floa
         mask = torch.arange(ids.shape[1])[None, :] < torch.from_numpy(length[rows])[:, None]
         with torch.inference_mode():
             output = model(input_ids=ids.to(model.device), attention_mask=mask.long().to(model.device))
+        refuse_nan(output.logits, "the classifier's answers")
         answers[rows] = output.logits.float().cpu().numpy()
     return answers
 

@@ -28,21 +28,29 @@ Latents = NDArray[np.int64]
 
 
 def by_gain(features: Features, kinds: Kinds, each: int = 3) -> Latents:
-    """Return the latents that the organisers' notebook takes from a gradient-boosted classifier (XGBoost).
+    """Return the latents that the organisers' notebook takes from a gradient-boosted classifier.
 
     It fits shallow trees, sorts latents by the gain of their splits, and takes the best three of the even and of the
     odd rows of the table of splits, meant as "human" and "machine" latents. Which rows are even says nothing about
     that; it is kept here as published.
-    """
-    from xgboost import XGBClassifier
 
-    model = XGBClassifier(max_depth=2, reg_alpha=1, random_state=21, n_jobs=1).fit(features, kinds)
-    splits = model.get_booster().trees_to_dataframe()
-    splits = splits[splits["Feature"] != "Leaf"]
+    The organisers' trees are XGBoost's, these are LightGBM's with the same settings. On four miniatures (20 fits) both
+    choose 88% of the latents alike; fitted to nine tenths of the texts, XGBoost keeps 76% of its own choice.
+    """
+    from lightgbm import LGBMClassifier
+
+    model = LGBMClassifier(
+        n_estimators=100, learning_rate=0.3, max_depth=2, num_leaves=4, reg_alpha=1, reg_lambda=1, min_child_weight=1,
+        min_child_samples=1, max_bin=1000, min_data_in_bin=1, random_state=21, n_jobs=1, deterministic=True,
+        force_row_wise=True, verbose=-1,
+    ).fit(features, kinds)  # fmt: skip
+    splits = model.booster_.trees_to_dataframe()
+    splits = splits[splits["split_feature"].notna()]
     chosen: list[int] = []
     for start in (0, 1):
-        gains = splits.iloc[start::2].groupby("Feature")["Gain"].sum().sort_values(ascending=False, kind="stable")
-        chosen += [int(name.removeprefix("f")) for name in gains.index[:each]]
+        gains = splits.iloc[start::2].groupby("split_feature")["split_gain"].sum()
+        best = gains.sort_values(ascending=False, kind="stable").index[:each]
+        chosen += [int(name.removeprefix("Column_")) for name in best]
     return np.unique(np.array(chosen, dtype=np.int64))
 
 

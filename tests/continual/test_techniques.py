@@ -21,7 +21,7 @@ from neoai_utils.continual import (
     self_labelling,
 )  # fmt: skip
 from neoai_utils.continual.finetune import Plan
-from neoai_utils.errors import ParameterError
+from neoai_utils.errors import NotANumberError, ParameterError
 
 LABELS = [4, 4, 4, 5, 5, 5, 8, 8, 8, 12, 12, 12]
 WEAK = [4, 5, 8, 12]
@@ -94,6 +94,13 @@ def test_frozen_norm_keeps_the_statistics(tiny: TinyVit, pixels: np.ndarray) -> 
         tuned = finetune.fine_tune(tiny, pixels, LABELS, Plan(epochs=1, frozen_norm=frozen))
         kept = [torch.equal(a, b) for a, b in zip(statistics(tiny), statistics(tuned), strict=True)]
         assert all(kept) == frozen
+
+
+def test_logits_that_are_no_number_are_refused(tiny: TinyVit, pixels: np.ndarray) -> None:
+    with torch.no_grad():
+        tiny.head.fc.bias[0] = float("nan")
+    with pytest.raises(NotANumberError, match="logits"):
+        inference.logits(tiny, pixels)
 
 
 def test_only_the_named_part_learns(tiny: TinyVit, pixels: np.ndarray) -> None:

@@ -9,7 +9,8 @@ from neoai_utils.crosslingual import joint
 from neoai_utils.crosslingual.conll import Labels, Utterance
 from neoai_utils.crosslingual.encoding import IGNORED, Collator
 from neoai_utils.crosslingual.joint import JointModel
-from neoai_utils.errors import ParameterError
+from neoai_utils.crosslingual.prediction import predict
+from neoai_utils.errors import NotANumberError, ParameterError
 
 LABELS = Labels(("play", "wake"), ("O", "B-time", "I-time"))
 WAKE = Utterance(("wakeme", "at", "six"), "wake", ("O", "B-time", "I-time"))
@@ -66,3 +67,11 @@ def test_padding_changes_nothing(tokenizer, model):
     first, second = model(alone.pieces, alone.mask), model(padded.pieces, padded.mask)
     assert torch.allclose(first.intents[0], second.intents[0], atol=1e-5)
     assert torch.allclose(first.slots[0], second.slots[0, :3], atol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["intent_head", "slot_head"])
+def test_answers_that_are_no_number_are_refused(tokenizer, model, head):
+    with torch.no_grad():
+        getattr(model, head).bias[0] = float("nan")
+    with pytest.raises(NotANumberError, match=head.partition("_")[0]):
+        predict(model.eval(), Collator(tokenizer, LABELS), [WAKE])

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from neoai_utils.embeddings import damage, evaluation, files
-from neoai_utils.errors import DataError
+from neoai_utils.errors import DataError, NotANumberError
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +24,15 @@ def test_batched_logits_are_those_of_single_texts(loaded):
         with torch.no_grad():
             assert row == pytest.approx(model(**tokenizer(text, return_tensors="pt")).logits[0].numpy(), abs=1e-5)
     assert np.array_equal(evaluation.classify(model, tokens), batched.argmax(axis=1))
+
+
+def test_answers_that_are_no_number_are_refused(tiny_model):
+    """The largest of them would be the first class."""
+    model, tokenizer = files.load_model(tiny_model)
+    with torch.no_grad():
+        model.classifier.bias[0] = float("nan")
+    with pytest.raises(NotANumberError, match="classifier's answers"):
+        evaluation.logits(model, evaluation.tokenise(tokenizer, ["walk"]))
 
 
 def test_long_texts_are_cut(loaded):
