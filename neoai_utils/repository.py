@@ -46,7 +46,7 @@ def address() -> str:
     urls: dict[str, str] = dict(line.split(", ", 1) for line in lines)
     if "Repository" not in urls:
         raise NeoaiError("no pyproject.toml names the repository's address; give it: neoai address URL")
-    return urls["Repository"]
+    return str(urls["Repository"])
 
 
 def set_address(text: str) -> None:
