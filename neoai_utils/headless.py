@@ -109,12 +109,18 @@ def typed(notebook: Path, texts: Mapping[str, str]) -> dict[str, object]:
     """
     if not texts:
         return {}
+    _refuse_out_dir(texts)
     book = books.read(notebook)
     declared = parameters.declarations(book.cells[books.parameters_place(book, notebook)].source)
     for name in texts:
         if name not in declared:
             raise ParameterError(f"{notebook.stem}: unknown parameter {name!r}{did_you_mean(name, declared)}")
     return {name: parameters.parse(name, declared[name], text) for name, text in texts.items()}
+
+
+def _refuse_out_dir(given: Iterable[str]) -> None:
+    if "out_dir" in given:
+        raise ParameterError("out_dir is chosen by the output folder; give that (--outputs) in place of out_dir.")
 
 
 def play(task: str | int, outputs: Path = Path("outputs"), values: Mapping[str, object] | None = None) -> Play:
@@ -132,8 +138,7 @@ def play(task: str | int, outputs: Path = Path("outputs"), values: Mapping[str, 
     notebook = find_notebook(task)
     folder = storage.make_folder(outputs / notebook.stem)
     given = dict(values or {})
-    if "out_dir" in given:
-        raise ParameterError("out_dir is chosen by the output folder; give that (--outputs) in place of out_dir.")
+    _refuse_out_dir(given)
     if outputs.resolve() != Path("outputs").resolve():  # the notebook's own default is ./outputs/<task>
         given["out_dir"] = str(folder.resolve())
     with storage.alone(folder / ".lock"):

@@ -59,7 +59,7 @@ def zipped(**members: str) -> bytes:
     with io.BytesIO() as buffer:
         with zipfile.ZipFile(buffer, "w") as archive:
             for name, text in members.items():
-                archive.writestr(name, text)
+                archive.writestr(zipfile.ZipInfo(name), text)  # without the time, so that all workers get the same
         return buffer.getvalue()
 
 
