@@ -46,13 +46,17 @@ class Environment:
     def __init__(self, folder: Path, needs: str) -> None:
         self.folder, self.index = folder, folder / "index"
         self.python = bare_environment.make(folder / "environment", without=("seqeval",))
+        # The modules alone: beside them lies an editable install's metadata, which pip takes for the library.
+        (folder / "library").mkdir()
+        (folder / "library/neoai_utils").symlink_to(ROOT / "neoai_utils")
         bare_environment.wheel(self.index, "neoai", "0.1.0", "seqeval>=1.2.2", "packaging>=1")
         bare_environment.wheel(self.index, "seqeval", "9.0", needs)
         bare_environment.wheel(self.index, "packaging", "999.0")
         self.run("-m", "pip", "install", "--no-deps", "neoai")
 
     def run(self, *words: str, check: bool = True) -> subprocess.CompletedProcess:
-        variables = bare_environment.environment(PIP_FIND_LINKS=str(self.index), PYTHONPATH=str(ROOT))
+        library = str(self.folder / "library")
+        variables = bare_environment.environment(PIP_FIND_LINKS=str(self.index), PYTHONPATH=library)
         return subprocess.run(
             [self.python, *words], cwd=self.folder, env=variables, capture_output=True, text=True, check=check
         )  # fmt: skip
