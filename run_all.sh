@@ -81,4 +81,4 @@ if [ "${1:-}" = "--test" ]; then
 fi
 install ""
 exec 9>&-
-exec python -m neoai_utils.cli run "$@"
+exec python -m neoai_utils.commands.cli run "$@"

@@ -11,7 +11,7 @@ from sklearn.decomposition import NMF
 
 from neoai_utils.clustering import graph, pictures
 from neoai_utils.clustering.discriminant import sharpened
-from neoai_utils.clustering.nmf import factorise
+from neoai_utils.clustering.miniature.nmf import factorise
 from neoai_utils.clustering.vectors import unit, whitened
 
 

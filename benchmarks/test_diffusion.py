@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from benchmarks.conftest import timed
-from neoai_utils.diffusion import closed_form, finetune, prompts, texts, training
+from neoai_utils.diffusion import closed_form, finetune, prompts, texts
 from neoai_utils.diffusion.finetune import Examples, Schedule
+from neoai_utils.diffusion.miniature import training
 from neoai_utils.runtime import PeakMemory, pick_device
 from tests.diffusion.test_full_size import UNET
 

@@ -23,7 +23,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from neoai_utils import cli, headless, parameters, workspace
+from neoai_utils import parameters, workspace
+from neoai_utils.commands import cli, headless
 from neoai_utils.errors import DataError, DataWarning, NeoaiError, ParameterError, SubmissionError
 from tests.eight import SMALL, TASKS, files_of, picture, zipped
 

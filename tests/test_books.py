@@ -15,7 +15,7 @@ from typing import Any
 import nbformat
 import pytest
 
-from neoai_utils import books, cli, gallery, headless, kaggle, sweep
+from neoai_utils.commands import books, bundle, cli, gallery, headless, sweep
 from neoai_utils.errors import DataError, DataWarning
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -148,7 +148,7 @@ def test_what_other_editors_save_is_read(kind: str, shelf: Path) -> None:
     assert "Small" in story.body
     assert (story.figure is None) is (kind in ("format 3", "no outputs and counts"))
     assert len(sweep.plan("5", {"seed": ["1", "2"]}).points) == 2
-    nbformat.validate(nbformat.reads(kaggle.bundle("5").decode(), as_version=4))
+    nbformat.validate(nbformat.reads(bundle.bundle("5").decode(), as_version=4))
     assert path.read_bytes() == READABLE[kind]
 
 
@@ -204,7 +204,7 @@ def test_a_lost_tag_is_told_with_its_remedy(shelf: Path, monkeypatch, capsys) ->
 
 def test_the_command_shows_a_notebook_that_is_left_out_as_one_plain_line(shelf: Path) -> None:
     (shelf / "task5.ipynb").write_text("{")
-    command = [sys.executable, "-m", "neoai_utils.cli", "gallery"]
+    command = [sys.executable, "-m", "neoai_utils.commands.cli", "gallery"]
     done = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
     )

@@ -6,9 +6,9 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from neoai_utils import badges, cli, gallery, headless
+from neoai_utils.commands import badges, cli, gallery, headless
+from neoai_utils.commands.headless import Play
 from neoai_utils.errors import DataError
-from neoai_utils.headless import Play
 
 GOOD = {
     "baseline": 0.1, "published": 0.5, "ours": 0.75, "ceiling": 0.9, "recovered": 0.8125,

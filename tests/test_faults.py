@@ -15,14 +15,15 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from neoai_utils import headless, storage, workspace
+from neoai_utils import storage, workspace
+from neoai_utils.commands import headless
 from neoai_utils.errors import NeoaiError
 from neoai_utils.workspace import build_miniature, miniature_folder, open_workspace
 from tests.conftest import SmallDisk
 from tests.eight import SMALL, TASKS, files_of
 
 ROOT = Path(__file__).resolve().parent.parent
-CLI = [sys.executable, "-m", "neoai_utils.cli"]
+CLI = [sys.executable, "-m", "neoai_utils.commands.cli"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, users and mounts of Unix")
 
 FAKE = """

@@ -20,7 +20,7 @@ from bs4 import BeautifulSoup
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from PIL import Image
 
-from neoai_utils import gallery
+from neoai_utils.commands import gallery
 from neoai_utils.errors import DataError, DataWarning, NeoaiError
 
 ROOT = Path(__file__).resolve().parent.parent

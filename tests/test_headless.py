@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from neoai_utils import headless
+from neoai_utils.commands import headless
+from neoai_utils.commands.headless import Play, play, read_scores, scores_markdown, store, update_scores, update_section
 from neoai_utils.errors import DataError, NeoaiError, UnknownTaskError
-from neoai_utils.headless import Play, play, read_scores, scores_markdown, store, update_scores, update_section
 
 RESULTS = {
     "baseline": 0.1, "published": 0.5, "ours": 0.75, "ceiling": 0.9, "recovered": 0.8125,

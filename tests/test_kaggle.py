@@ -16,7 +16,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from packaging.requirements import Requirement
 
-from neoai_utils import cli, competitions, headless, installing, kaggle
+from neoai_utils import competitions, installing
+from neoai_utils.commands import bundle, cli, headless
 from neoai_utils.errors import DataError, NeoaiError, UnknownTaskError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,7 +36,7 @@ BROUGHT = {"cycler", "huggingface-hub", "kaggle-secrets", "tokenizers"}
 def library(content: bytes) -> list:
     book = nbformat.reads(content.decode(), as_version=4)
     nbformat.validate(book)
-    return [cell for cell in book.cells if kaggle.TAG in cell.metadata.get("tags", [])]
+    return [cell for cell in book.cells if bundle.TAG in cell.metadata.get("tags", [])]
 
 
 @pytest.fixture
@@ -67,7 +68,7 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     code = "from neoai_utils import a, check\nfrom neoai_utils.embeddings import pictures"
     put(tmp_path, code)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(kaggle, "_ROOT", tmp_path)
+    monkeypatch.setattr(bundle, "_ROOT", tmp_path)
     return tmp_path
 
 
@@ -81,7 +82,7 @@ def put(folder: Path, *code: str) -> None:
 
 def test_what_a_notebook_needs_is_found(small: Path) -> None:
     """Lazy imports, parents, the task's files and lazy names count; what type checkers see and miniatures do not."""
-    found = kaggle.collect("task5")
+    found = bundle.collect("task5")
     names = ["__init__", "a", "b", "deep/__init__", "deep/c"]
     names += [f"embeddings/{name}" for name in ("__init__", "files", "pictures")] + ["installing", "parameters"]
     assert found.modules == tuple(f"neoai_utils/{name}.py" for name in names)
@@ -94,7 +95,7 @@ def test_long_text_is_packed_and_comes_out_as_it_was(small: Path) -> None:
     credits.write_text("thanks to a person with a long name – äöü\n" * 5000, encoding="utf-8")
     told = credits.read_bytes()
     cell = next(
-        cell.source for cell in library(kaggle.bundle(5)) if cell.source.startswith("# neoai_utils/embeddings/data/cr")
+        cell.source for cell in library(bundle.bundle(5)) if cell.source.startswith("# neoai_utils/embeddings/data/cr")
     )
     assert len(cell) < len(told) / 10
     credits.unlink()
@@ -103,7 +104,7 @@ def test_long_text_is_packed_and_comes_out_as_it_was(small: Path) -> None:
 
 
 def test_the_order_of_cells(small: Path) -> None:
-    cells = nbformat.reads(kaggle.bundle(5).decode(), as_version=4).cells
+    cells = nbformat.reads(bundle.bundle(5).decode(), as_version=4).cells
     assert cells[1].metadata.tags == ["parameters"]
     assert cells[2].source.startswith("## The library")
     installs = 'needed, spare = {"seqeval": "seqeval>=1.2.2"}, {}\ninstalling.provide(needed, spare)'
@@ -115,21 +116,21 @@ def test_the_order_of_cells(small: Path) -> None:
 def test_code_that_is_no_python_is_told(small: Path) -> None:
     put(small, "import neoai_utils", "%pip install x")
     with pytest.raises(DataError, match="cell 3 is no plain Python"):
-        kaggle.bundle("task5")
+        bundle.bundle("task5")
 
 
 def test_a_notebook_that_grew_too_large_is_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kaggle, "LIMIT", 2000)
+    monkeypatch.setattr(bundle, "LIMIT", 2000)
     with pytest.raises(NeoaiError, match=r"task5.ipynb would have [\d,]+ bytes, and Kaggle takes 2,000"):
-        kaggle.write("task5", small / "dist")
+        bundle.write("task5", small / "dist")
     assert not (small / "dist").exists()
 
 
 def test_unknown_and_missing_notebooks(small: Path) -> None:
     with pytest.raises(UnknownTaskError, match="did you mean task7"):
-        kaggle.write("task77", small)
+        bundle.write("task77", small)
     with pytest.raises(DataError, match="task7.ipynb does not exist"):
-        kaggle.write("task7", small)
+        bundle.write("task7", small)
 
 
 def test_a_bundle_runs_where_there_is_no_library(tmp_path: Path, monkeypatch, bare) -> None:
@@ -141,7 +142,7 @@ def test_a_bundle_runs_where_there_is_no_library(tmp_path: Path, monkeypatch, ba
     put(tmp_path, guard, code)
     monkeypatch.chdir(tmp_path)
     made = tmp_path / "bare.ipynb"
-    bare(kaggle.bundle("task5"), False, made)
+    bare(bundle.bundle("task5"), False, made)
     (tmp_path / "empty").mkdir()
     monkeypatch.chdir(tmp_path / "empty")
     assert headless.execute(made, tmp_path / "done.ipynb", {}) is None
@@ -154,9 +155,9 @@ def test_a_bundle_runs_where_there_is_no_library(tmp_path: Path, monkeypatch, ba
 
 @pytest.mark.parametrize("task", TASKS)
 def test_modules_stand_in_the_notebook_as_they_are(task: str) -> None:
-    content, taken = kaggle.bundle(task), kaggle.collect(task)
-    assert len(content) <= kaggle.LIMIT
-    assert content == kaggle.bundle(task)
+    content, taken = bundle.bundle(task), bundle.collect(task)
+    assert len(content) <= bundle.LIMIT
+    assert content == bundle.bundle(task)
     cells = [cell for cell in library(content) if cell.cell_type == "code" and "installing.provide" not in cell.source]
     assert all(cell.metadata["_kg_hide-input"] and cell.metadata["jupyter"]["source_hidden"] for cell in cells)
     inlined = dict(re.findall(r"\A%%writefile (\S+)\n(.*)\Z", cell.source, re.DOTALL)[0] for cell in cells
@@ -169,8 +170,8 @@ def test_modules_stand_in_the_notebook_as_they_are(task: str) -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_the_story_is_unchanged(task: str) -> None:
     told = nbformat.read(headless.find_notebook(task), as_version=4).cells
-    carried = nbformat.reads(kaggle.bundle(task).decode(), as_version=4).cells
-    kept = [cell for cell in carried if kaggle.TAG not in cell.metadata.get("tags", [])]
+    carried = nbformat.reads(bundle.bundle(task).decode(), as_version=4).cells
+    kept = [cell for cell in carried if bundle.TAG not in cell.metadata.get("tags", [])]
     assert [(cell.cell_type, cell.source) for cell in kept] == [(cell.cell_type, cell.source) for cell in told]
     assert not any(cell.get("outputs") for cell in carried)
 
@@ -210,11 +211,11 @@ def test_unpacked_modules_import_and_say_when_files_are_missing(tmp_path: Path, 
         (tmp_path / task).mkdir()
         sources = [
             c.source
-            for c in library(kaggle.bundle(task))
+            for c in library(bundle.bundle(task))
             if c.cell_type == "code" and "installing.provide" not in c.source
         ]
         (tmp_path / task / "cells.json").write_text(json.dumps(sources))
-        (tmp_path / task / "modules.json").write_text(json.dumps(kaggle.collect(task).modules))
+        (tmp_path / task / "modules.json").write_text(json.dumps(bundle.collect(task).modules))
     (tmp_path / "home").mkdir()
     folders = {"NEOAI_CACHE": str(tmp_path / "cache"), "KAGGLE_INPUT": str(tmp_path / "input"),
                "IPYTHONDIR": str(tmp_path / "home")}  # fmt: skip
@@ -227,41 +228,41 @@ def test_unpacked_modules_import_and_say_when_files_are_missing(tmp_path: Path, 
     assert [line.split()[0] for line in said] == TASKS
     assert all(re.search("[Aa]dd the competition", line) for line in said), said
     for task in TASKS:
-        for path in kaggle.collect(task).files:
+        for path in bundle.collect(task).files:
             assert (tmp_path / task / path).read_bytes() == (ROOT / path).read_bytes(), path
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_the_metadata_are_what_kaggle_takes(task: str) -> None:
-    facts, needs = kaggle.metadata(task, "someone"), kaggle.NEEDS[task]
+    facts, needs = bundle.metadata(task, "someone"), bundle.NEEDS[task]
     assert 5 <= len(facts["title"]) <= 50
     assert facts["id"] == "someone/" + "-".join(re.findall(r"[a-z0-9]+", facts["title"].lower()))
     assert facts["code_file"] == f"{task}.ipynb"
     assert (facts["language"], facts["kernel_type"], facts["is_private"]) == ("python", "notebook", True)
     assert facts["competition_sources"] == [competitions.find(task).slug]
     assert (facts.get("machine_shape") == "NvidiaTeslaT4") is facts["enable_gpu"] is needs.gpu
-    assert facts["enable_internet"] is bool(needs.online or kaggle.collect(task).packages)
+    assert facts["enable_internet"] is bool(needs.online or bundle.collect(task).packages)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_internet_and_gpu_are_asked_for_where_they_are_used(task: str) -> None:
-    modules = [path for path in kaggle.collect(task).modules if path != "neoai_utils/runtime.py"]
+    modules = [path for path in bundle.collect(task).modules if path != "neoai_utils/runtime.py"]
     story = nbformat.read(headless.find_notebook(task), as_version=4).cells
     code = "\n".join([*((ROOT / path).read_text() for path in modules), *(c.source for c in story)])
-    if not kaggle.NEEDS[task].online:
+    if not bundle.NEEDS[task].online:
         assert not re.search(r"\.from_pretrained\(|\bfetch\(|pretrained=True", code)
-    if kaggle.NEEDS[task].gpu:
+    if bundle.NEEDS[task].gpu:
         assert re.search(r"\bpick_device\(|\bAccelerator\(", code)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_what_is_imported_is_in_the_image_or_installed(task: str) -> None:
     there = {row["package"] for row in IMAGES if row["kaggle"]} | {"neoai-utils"} | BROUGHT
-    code = [(ROOT / path).read_text() for path in kaggle.collect(task).modules]
+    code = [(ROOT / path).read_text() for path in bundle.collect(task).modules]
     nodes = [node for text in code for node in ast.walk(ast.parse(text))]
     tops = {a.name.partition(".")[0] for node in nodes if isinstance(node, ast.Import) for a in node.names}
     tops |= {(node.module or "").partition(".")[0] for node in nodes if isinstance(node, ast.ImportFrom)}
-    for top in tops - sys.stdlib_module_names - kaggle.ABSENT.keys():
+    for top in tops - sys.stdlib_module_names - bundle.ABSENT.keys():
         assert PYTHON_NAMES.get(top, top).replace("_", "-") in there, top
 
 
@@ -281,7 +282,7 @@ def test_what_is_imported_is_in_the_image_or_installed(task: str) -> None:
 def test_packages_are_asked_for_where_they_are_needed(monkeypatch, task, parameters, needed, spare) -> None:
     asked = []
     monkeypatch.setattr(installing, "provide", lambda *wanted: asked.extend(wanted))
-    source = library(kaggle.bundle(task))[-1].source
+    source = library(bundle.bundle(task))[-1].source
     exec(source, dict(parameters))
     assert [set(wanted) for wanted in asked] == [needed, spare]
     lines = {r.name: str(r) for r in requirements()}
@@ -291,25 +292,25 @@ def test_packages_are_asked_for_where_they_are_needed(monkeypatch, task, paramet
 
 def test_a_notebook_for_which_everything_is_there_has_no_such_cell() -> None:
     for task in (1, 2, 4, 5, 8):
-        assert not any("installing.provide" in cell.source for cell in library(kaggle.bundle(task)))
+        assert not any("installing.provide" in cell.source for cell in library(bundle.bundle(task)))
 
 
 def test_a_cell_of_written_bytes_shows_nothing(small: Path) -> None:
-    source = next(c.source for c in library(kaggle.bundle(5)) if "b85decode" in c.source)
+    source = next(c.source for c in library(bundle.bundle(5)) if "b85decode" in c.source)
     assert source.endswith(";")
 
 
 def test_what_to_attach_is_told(small: Path, monkeypatch, capsys) -> None:
     put(small, "import neoai_utils")
     (small / "notebooks/task5.ipynb").rename(small / "notebooks/task3.ipynb")
-    told = library(kaggle.bundle(3))[0].source
+    told = library(bundle.bundle(3))[0].source
     assert "google/gemma-2" in told
     assert run(monkeypatch, "bundle", "3") == 0
     assert "attach the model google/gemma-2 (framework Transformers" in capsys.readouterr().out
 
 
 def test_metadata_are_needed_for_every_task() -> None:
-    assert kaggle.NEEDS.keys() == competitions.COMPETITIONS.keys()
+    assert bundle.NEEDS.keys() == competitions.COMPETITIONS.keys()
 
 
 def requirements() -> list[Requirement]:
@@ -340,7 +341,7 @@ def test_the_ranges_admit_what_the_hosts_have(image: str) -> None:
 def test_what_is_installed_has_the_ranges_of_the_requirements() -> None:
     lines = {r.name: str(r) for r in requirements()}
     there = {row["package"] for row in IMAGES if row["kaggle"]}
-    for text in kaggle.ABSENT.values():
+    for text in bundle.ABSENT.values():
         name = Requirement(text).name
         assert lines[name] == text
         assert name.replace("_", "-") not in there

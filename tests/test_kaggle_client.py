@@ -16,7 +16,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from neoai_utils import competitions, headless, kaggle
+from neoai_utils import competitions
+from neoai_utils.commands import bundle, headless
 
 try:
     importlib.metadata.version("kaggle")
@@ -72,7 +73,7 @@ def server() -> Iterator[Server]:
 
 @pytest.mark.parametrize("task", headless.available())
 def test_the_client_of_kaggle_pushes_an_upload(task: str, server: Server, tmp_path: Path) -> None:
-    folder = kaggle.write(task, tmp_path / "dist", "someone")
+    folder = bundle.write(task, tmp_path / "dist", "someone")
     server.requests.clear()
     address = f"http://127.0.0.1:{server.server_port}"
     own = {
@@ -90,7 +91,7 @@ def test_the_client_of_kaggle_pushes_an_upload(task: str, server: Server, tmp_pa
     assert "successfully pushed" in done.stdout
     assert "title does not resolve" not in done.stdout
     [(path, credentials, sent)] = server.requests
-    facts, needs = competitions.find(task), kaggle.NEEDS[task]
+    facts, needs = competitions.find(task), bundle.NEEDS[task]
     assert path.endswith("/SaveKernel")
     assert credentials == "Basic " + b64encode(b"someone:no-key").decode()
     title = f"neoai {facts.number} {facts.title}"
@@ -105,4 +106,4 @@ def test_the_client_of_kaggle_pushes_an_upload(task: str, server: Server, tmp_pa
     assert (book.nbformat, book.nbformat_minor) == (4, 5)
     ours = nbformat.read(folder / f"{task}.ipynb", as_version=4)
     assert [(cell.id, cell.source) for cell in book.cells] == [(cell.id, cell.source) for cell in ours.cells]
-    assert len(sent["text"]) <= kaggle.LIMIT
+    assert len(sent["text"]) <= bundle.LIMIT

@@ -11,7 +11,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from neoai_utils import badges, cli, headless, kaggle, repository
+from neoai_utils.commands import badges, bundle, cli, headless, repository
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import NeoaiError, ParameterError
 from tests import bare_environment
@@ -158,7 +158,7 @@ def test_the_lines_are_short_and_name_what_the_notebook_needs(task: str) -> None
     lines = [line for line in getting(task).splitlines() if line]
     assert len(lines) <= 14
     assert f'"git+{repository.address()}"' in getting(task)
-    assert " ".join(kaggle.packages(task)) in " ".join(getting(task).split())
+    assert " ".join(bundle.packages(task)) in " ".join(getting(task).split())
 
 
 def test_without_a_network_one_sentence_names_the_upload(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_without_a_network_one_sentence_names_the_upload(tmp_path: Path) -> None
 
 def test_what_a_notebook_needs_is_found_through_the_code_alone() -> None:
     """Known from reading the notebooks: what each needs beyond what all need."""
-    every = set.intersection(*(set(kaggle.packages(task)) for task in COMPETITIONS))
+    every = set.intersection(*(set(bundle.packages(task)) for task in COMPETITIONS))
     assert every == {
         "filelock",
         "matplotlib",
@@ -194,10 +194,10 @@ def test_what_a_notebook_needs_is_found_through_the_code_alone() -> None:
         "tqdm",
         "transformers",
     }
-    assert "lightgbm" in kaggle.packages(1)
-    assert {"timm", "peft"} <= set(kaggle.packages(2))
-    assert {"gguf", "sae_lens", "accelerate"} <= set(kaggle.packages(3))  # gguf: transformers imports it
-    assert set(kaggle.packages(5)) - every == {"safetensors", "scipy"}  # of `offline` it uses what reads MiniLM alone
-    assert "onnx" in kaggle.packages(7)  # DINOv2, through an attribute of `offline`
-    assert {"hassil", "seqeval"} <= set(kaggle.packages(8))  # hassil: the miniature
-    assert not any(re.search("[A-Z].*-", name) for task in COMPETITIONS for name in kaggle.packages(task))
+    assert "lightgbm" in bundle.packages(1)
+    assert {"timm", "peft"} <= set(bundle.packages(2))
+    assert {"gguf", "sae_lens", "accelerate"} <= set(bundle.packages(3))  # gguf: transformers imports it
+    assert set(bundle.packages(5)) - every == {"safetensors", "scipy"}  # of `offline` it uses what reads MiniLM alone
+    assert "onnx" in bundle.packages(7)  # DINOv2, through an attribute of `offline`
+    assert {"hassil", "seqeval"} <= set(bundle.packages(8))  # hassil: the miniature
+    assert not any(re.search("[A-Z].*-", name) for task in COMPETITIONS for name in bundle.packages(task))

@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from neoai_utils import cli, headless, sweep
+from neoai_utils.commands import cli, headless, sweep
 from neoai_utils.errors import DataError, NeoaiError
 
 PARAMETERS = """data_dir: str = ""  # folder
@@ -214,7 +214,9 @@ def test_two_sweeps_at_once_share_their_points(shelf) -> None:
 def test_kill_in_the_middle_then_the_same_command(shelf, monkeypatch) -> None:
     words = ["5", "-p", "n", "1", "2", "3"]
     (shelf / "wait-2").touch()
-    process = subprocess.Popen([sys.executable, "-m", "neoai_utils.cli", "sweep", *words], stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "neoai_utils.commands.cli", "sweep", *words], stdout=subprocess.DEVNULL
+    )
     try:
         wait_for(lambda: runs(shelf) == [1, 2])
     finally:

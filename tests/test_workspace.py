@@ -10,8 +10,8 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from neoai_utils import runtime, storage, workspace
+from neoai_utils.commands.headless import read_scores
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError, UnknownTaskError
-from neoai_utils.headless import read_scores
 from neoai_utils.workspace import build_miniature, miniature_folder, open_workspace
 
 

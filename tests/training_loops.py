@@ -23,8 +23,8 @@ def diffusion() -> Outcome:
     """Fine-tune a UNet with a prior, then distil it, four rows a step."""
     from diffusers import PNDMScheduler, StableDiffusionPipeline
 
-    from neoai_utils.diffusion import training
     from neoai_utils.diffusion.finetune import Examples, Schedule, distil, fine_tune
+    from neoai_utils.diffusion.miniature import training
 
     size = training.Training(text=(16, 1), vae_widths=(8, 8, 8), widths=(16, 32))
     with tempfile.TemporaryDirectory() as folder:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from neoai_utils import pretrained
-from neoai_utils.steering import autoencoder, files
+from neoai_utils.steering import files
 from neoai_utils.steering.detector import Detector, Encoder, load_classifier, load_encoder
 from neoai_utils.steering.generation import Sampling, Writer
+from neoai_utils.steering.miniature import autoencoder
 
 if TYPE_CHECKING:
     from sae_lens import SAE

@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.decomposition import NMF
 
-from neoai_utils.clustering import files, miniature, photographs
-from neoai_utils.clustering.augment import Family, augmented
-from neoai_utils.clustering.nmf import factorise
+from neoai_utils.clustering import files, miniature
+from neoai_utils.clustering.miniature import photographs
+from neoai_utils.clustering.miniature.augment import Family, augmented
+from neoai_utils.clustering.miniature.nmf import factorise
 from neoai_utils.errors import DataError
 
 SMALL = miniature.Recipe(per_cluster=2)
@@ -47,9 +48,10 @@ def test_what_the_archive_holds():
 
 def test_the_licence_and_the_way_to_the_credits_are_beside_the_archive():
     text = photographs.FILE.with_name("README.md").read_text(encoding="utf-8")
-    credits_file = "../../segmentation/data/photographs_credits.md"
+    credits_file = "../../../segmentation/data/photographs_credits.md"
     assert "https://creativecommons.org/licenses/by/2.0/" in text and credits_file in text
-    assert "clustering/data/photographs.zip" in (photographs.FILE.parent / credits_file).read_text(encoding="utf-8")
+    credits = (photographs.FILE.parent / credits_file).read_text(encoding="utf-8")
+    assert "clustering/miniature/data/photographs.zip" in credits
 
 
 def test_a_damaged_archive_is_refused(tmp_path):

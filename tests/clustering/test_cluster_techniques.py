@@ -219,7 +219,7 @@ def test_an_unknown_network_is_named():
 
 @pytest.mark.assets
 def test_the_real_network_knows_a_photograph_from_another():
-    from neoai_utils.clustering import photographs
+    from neoai_utils.clustering.miniature import photographs
     from neoai_utils.offline import OutOfReachError
 
     try:

@@ -9,18 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from timm.models.tiny_vit import TinyVit
 
-from neoai_utils.continual import (
-    averaging,
-    checkpoint,
-    files,
-    finetune,
-    head,
-    inference,
-    inversion,
-    pretraining,
-    self_labelling,
-)  # fmt: skip
+from neoai_utils.continual import averaging, checkpoint, files, finetune, head, inference, inversion, self_labelling
 from neoai_utils.continual.finetune import Plan
+from neoai_utils.continual.miniature import pretraining
 from neoai_utils.errors import NotANumberError, ParameterError
 
 LABELS = [4, 4, 4, 5, 5, 5, 8, 8, 8, 12, 12, 12]

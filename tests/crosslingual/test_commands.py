@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from neoai_utils.crosslingual import commands
-from neoai_utils.crosslingual.household import VALUES
+from neoai_utils.crosslingual.miniature import commands
+from neoai_utils.crosslingual.miniature.household import VALUES
 from neoai_utils.errors import DataError
 
 ENGLISH = {

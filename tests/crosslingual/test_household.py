@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from neoai_utils.crosslingual.household import VALUES
+from neoai_utils.crosslingual.miniature.household import VALUES
 
 
 @pytest.mark.parametrize("name", sorted(VALUES))

@@ -8,9 +8,9 @@ import re
 import pytest
 
 from neoai_utils.crosslingual import conll, files, miniature
-from neoai_utils.crosslingual.commands import Block, Commands
 from neoai_utils.crosslingual.joint import load_encoder
 from neoai_utils.crosslingual.miniature import Recipe, build, draw_splits
+from neoai_utils.crosslingual.miniature.commands import Block, Commands
 from neoai_utils.errors import DataError
 
 ROOMS = {str(number): (f"room{number}", f"комната{number}") for number in range(20)}

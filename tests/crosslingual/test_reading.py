@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer, XLMRobertaConfig, XLMRobertaModel
 
 from neoai_utils.crosslingual.masked_language import read_on
-from neoai_utils.crosslingual.vocabulary import pruned
+from neoai_utils.crosslingual.miniature.vocabulary import pruned
 from neoai_utils.errors import ParameterError
 
 TEXTS = ["play at six", "wakeme at six", ("play at six", "сыграй в шесть")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neoai_utils.crosslingual.templates import draw, slots_of
+from neoai_utils.crosslingual.miniature.templates import draw, slots_of
 from neoai_utils.errors import DataError
 
 RULES = {"turn": "(turn|switch)", "the": "[the]"}

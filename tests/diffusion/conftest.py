@@ -9,8 +9,8 @@ import pytest
 import torch
 from diffusers import PNDMScheduler, StableDiffusionPipeline
 
-from neoai_utils.diffusion import training
 from neoai_utils.diffusion.generation import Sampling
+from neoai_utils.diffusion.miniature import training
 
 SMALL = training.Training(
     pictures=64, text=(16, 1), judge=(16, 1), vae_widths=(8, 8, 8, 8), widths=(16, 32), clip_epochs=2, clip_batch=16,

@@ -11,9 +11,10 @@ import pytest
 import torch
 from PIL import Image
 
-from neoai_utils.diffusion import concepts, files, miniature, pictures, prompts, training
+from neoai_utils.diffusion import files, miniature, prompts
 from neoai_utils.diffusion.generation import draw
 from neoai_utils.diffusion.judge import load_judge
+from neoai_utils.diffusion.miniature import concepts, pictures, training
 from neoai_utils.errors import AssetError, DataError
 from neoai_utils.storage import sha256_of
 from tests.diffusion.conftest import SMALL

@@ -83,7 +83,7 @@ def test_memory_of_a_block():
 
 
 def test_a_judge_reads_its_folder(pipe, tmp_path):
-    from neoai_utils.diffusion.training import make_clip
+    from neoai_utils.diffusion.miniature.training import make_clip
 
     model = make_clip(SMALL, "judge", len(pipe.tokenizer)).eval()
     model.save_pretrained(tmp_path)

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from neoai_utils import clips
+from neoai_utils.commands.headless import find_notebook
 from neoai_utils.errors import AssetError
-from neoai_utils.headless import find_notebook
 
 mpl.use("Agg")
 

@@ -12,7 +12,8 @@ import pandas as pd
 import pytest
 
 from neoai_utils import offline, storage
-from neoai_utils.embeddings import classifier, evaluation, files, miniature, sentences
+from neoai_utils.embeddings import evaluation, files, miniature
+from neoai_utils.embeddings.miniature import classifier, sentences
 from neoai_utils.errors import AssetError, DataError
 
 

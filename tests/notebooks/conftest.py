@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from neoai_utils import kaggle
+from neoai_utils.commands import bundle
 from neoai_utils.competitions import find
 from neoai_utils.workspace import build_miniature
 
@@ -35,7 +35,7 @@ def play_upload(bare: Callable[[bytes, bool, Path], None]) -> Callable[..., Path
         working.mkdir()
         for name in STAND_INS.get(task, ()):
             shutil.copytree(ROOT / name, working / name)
-        bare(kaggle.bundle(task), bool(kaggle.NEEDS[task].online), working / "upload.ipynb")
+        bare(bundle.bundle(task), bool(bundle.NEEDS[task].online), working / "upload.ipynb")
         host = {"KAGGLE_INPUT": str(place.parent), "KAGGLE_WORKING": str(working), "KAGGLE_KERNEL_RUN_TYPE": "Batch"}
         own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(

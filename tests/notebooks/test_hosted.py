@@ -12,7 +12,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from neoai_utils import headless, storage
+from neoai_utils import storage
+from neoai_utils.commands import headless
 from neoai_utils.competitions import find
 from neoai_utils.workspace import build_miniature, grade_file
 

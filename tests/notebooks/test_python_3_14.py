@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from neoai_utils import headless
+from neoai_utils.commands import headless
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYODIDE = "pyodide@314.0.7"  # CPython 3.14 as WebAssembly; its version begins with Python's

@@ -8,9 +8,9 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from neoai_utils import headless
+from neoai_utils.commands import headless
+from neoai_utils.commands.headless import Play
 from neoai_utils.competitions import COMPETITIONS
-from neoai_utils.headless import Play
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")

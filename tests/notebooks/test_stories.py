@@ -16,10 +16,11 @@ import pytest
 from click.testing import CliRunner
 from papermill.cli import papermill as papermill_command
 
-from neoai_utils import headless, storage
+from neoai_utils import storage
+from neoai_utils.commands import headless
+from neoai_utils.commands.headless import Play
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import ParameterError
-from neoai_utils.headless import Play
 from neoai_utils.workspace import build_miniature
 
 TASKS = headless.available()

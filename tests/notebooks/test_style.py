@@ -11,7 +11,7 @@ import nbformat
 import pytest
 from papermill import inspect_notebook
 
-from neoai_utils import repository
+from neoai_utils.commands import repository
 from neoai_utils.competitions import COMPETITIONS
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"

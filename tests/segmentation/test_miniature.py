@@ -13,7 +13,8 @@ from safetensors.torch import load_file
 
 from neoai_utils import small_clip
 from neoai_utils.errors import AssetError
-from neoai_utils.segmentation import clip_training, drawings, features, files, miniature
+from neoai_utils.segmentation import features, files, miniature
+from neoai_utils.segmentation.miniature import clip_training, drawings
 from neoai_utils.storage import sha256_of
 
 SMALL = miniature.Recipe(val=3, test=5)

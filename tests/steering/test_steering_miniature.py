@@ -14,8 +14,9 @@ import pytest
 import torch
 
 from neoai_utils.errors import AssetError, DataError
-from neoai_utils.steering import autoencoder, files, miniature, models, passages, search
+from neoai_utils.steering import files, miniature, models, search
 from neoai_utils.steering.hooks import adding
+from neoai_utils.steering.miniature import autoencoder, passages
 from neoai_utils.storage import sha256_of
 
 SMALL = miniature.Recipe(prompts=24, pairs=40, detector=100, window=60)

@@ -11,10 +11,10 @@ from sklearn.metrics import roc_auc_score
 from transformers import DebertaV2Config, DebertaV2ForSequenceClassification
 
 from neoai_utils.steering import selection, vectors
-from neoai_utils.steering.autoencoder import Training, explained, train
 from neoai_utils.steering.detector import Classifier, Encoder, Probe, load_classifier, similarity
 from neoai_utils.steering.generation import Writer
 from neoai_utils.steering.hooks import adding, steered
+from neoai_utils.steering.miniature.autoencoder import Training, explained, train
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neoai_utils import headless
+from neoai_utils.commands import headless
 from neoai_utils.tabular import files
 
 SENSORS = [f"feat_{i}" for i in range(9)]
