@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Ladder", "Role", "Row", "normalised", "recovered"]
+__all__ = ["Grades", "Ladder", "Role", "Row", "recovered"]
 
 Role = Literal["baseline", "published", "ours"]
 
@@ -27,9 +27,21 @@ def recovered(score: float | None, baseline: float | None, ceiling: float | None
     return (score - baseline) / (ceiling - baseline)
 
 
-def normalised(score: float | None, baseline: float | None, best: float | None) -> float | None:
-    """Return the competition's normalised score: `recovered` with the leaderboard's best as the upper end."""
-    return recovered(score, baseline, best)
+@dataclass(frozen=True)
+class Grades:
+    """The result of grading a submission.
+
+    Attributes:
+        score: the competition's metric.
+        parts: what it is made of and further metrics, name -> value.
+    """
+
+    score: float
+    parts: Mapping[str, float] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        """Show all figures in one line, three decimals each."""
+        return ", ".join(f"{name} {value:.3f}" for name, value in {"score": self.score, **self.parts}.items())
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import importlib.util
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -22,14 +22,15 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from neoai_utils import competitions, discovery, runtime, storage, tables
 from neoai_utils.competitions import Competition
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError
-from neoai_utils.scores import Ladder, Row, recovered
+from neoai_utils.scores import Grades, Ladder, Role, Row, recovered
 from neoai_utils.tables import require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Workspace", "build_miniature", "grade_file", "miniature_folder", "open_workspace"]
+__all__ = ["RESULTS", "SUBMISSION", "Workspace", "build_miniature", "grade_file", "miniature_folder", "open_workspace"]
 
+SUBMISSION, RESULTS = "submission.csv", "results.json"  # the files of an output folder
 _PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "torch", "transformers", "diffusers")
 
 
@@ -42,7 +43,7 @@ class _Files(Protocol):
 
     def parse_submission(self, path: Path) -> pd.DataFrame: ...
 
-    def grade(self, frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]: ...
+    def grade(self, frame: pd.DataFrame, answers_dir: Path) -> Grades: ...
 
 
 class _Miniature(Protocol):
@@ -78,6 +79,7 @@ class Workspace:
         data_dir: folder of the competition's files.
         out_dir: folder for `submission.csv` and `results.json`.
         seed: the notebook's seed.
+        answers_dir: folder of the hidden answers; None where they are not known.
         ceiling: score of the oracle; None on the competition's own files.
         ladder: the notebook's rows.
     """
@@ -102,18 +104,54 @@ class Workspace:
         source = "the competition's own files" if self.data == "competition" else "the miniature"
         return f"{self.competition.task}: {self.competition.title}, {source} ({self.competition.metric})"
 
-    def grade(self, frame: pd.DataFrame) -> dict[str, float] | None:
-        """Return the metrics of a submission, the competition's first; None where no answers are known.
+    @property
+    def graded(self) -> bool:
+        """Whether the answers are known, so that submissions can be graded here."""
+        return self.answers_dir is not None
+
+    def grade(self, frame: pd.DataFrame) -> Grades | None:
+        """Return the grades of a submission; None where no answers are known.
 
         Raises:
             SubmissionError: the submission does not have the competition's form.
         """
         return self._grades(self._files.check_submission(frame, self.data_dir))
 
-    def score(self, frame: pd.DataFrame) -> float | None:
-        """Return the competition's metric of a submission; None where no answers are known."""
-        grades = self.grade(frame)
-        return None if grades is None else next(iter(grades.values()))
+    def record(
+        self,
+        name: str,
+        submission: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
+        *,
+        validation: float | None = None,
+        seconds: float | None = None,
+        role: Role | None = None,
+        **extra: float,
+    ) -> Row:
+        """Grade an idea where answers are known, add its row to the ladder and print it.
+
+        Args:
+            name: the idea in a few words. A row of the same name, or of the same role, is replaced.
+            submission: its submission, or a function that computes it. The function is called only where answers are
+                known, so that no prediction is made that nobody grades.
+            validation: the metric on labelled data that the competition gives.
+            seconds: the time that the idea took.
+            role: "baseline", "published" or "ours".
+            extra: further figures, name -> value.
+
+        Raises:
+            SubmissionError: the submission does not have the competition's form.
+        """
+        if callable(submission):
+            submission = submission() if self.graded else None
+        grades = None if submission is None else self.grade(submission)
+        if grades is not None:
+            extra |= grades.parts
+        score = grades.score if grades else None
+        row = self.ladder.add(name, score=score, validation=validation, seconds=seconds, role=role, **extra)
+        figures = {"validation": row.validation, "score": row.score, **row.extra}
+        shown = [f"{key} {value:.3f}" for key, value in figures.items() if value is not None]
+        print(f"{name}: {', '.join(shown) or 'no answers here'}")
+        return row
 
     @contextmanager
     def optional(self, name: str) -> Iterator[None]:
@@ -146,18 +184,18 @@ class Workspace:
             NeoaiError: the output folder cannot be written; no half file is left.
         """
         frame = self._files.check_submission(frame, self.data_dir)
-        grades = self._grades(frame) or {}
-        path, told = self.out_dir / "submission.csv", self.out_dir / "results.json"
+        grades = self._grades(frame)
+        path, results_path = self.out_dir / SUBMISSION, self.out_dir / RESULTS
         with storage.atomic_path(path) as temporary:
             tables.write_submission(frame, temporary)
             tables.check_same(frame, self._files.parse_submission(temporary))
             # a kill between the two files must not leave old results beside a new submission
-            told.unlink(missing_ok=True)
+            results_path.unlink(missing_ok=True)
         ours = self._record_ours(grades)
         results = self._results(storage.sha256_of(path))
-        with storage.atomic_path(told) as temporary:
+        with storage.atomic_path(results_path) as temporary:
             temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-        print(f"submission.csv: {len(frame)} rows; " + self._verdict(grades, results))
+        print(f"{SUBMISSION}: {len(frame)} rows; {self._verdict(grades, results)}")
         return ours
 
     def summary(self) -> pd.DataFrame:
@@ -167,7 +205,7 @@ class Workspace:
         """
         import pandas as pd
 
-        if self.answers_dir is None:
+        if not self.graded:
             known = {row.name: (row.role, row.validation, row.seconds) for row in self.ladder}
             table = pd.DataFrame.from_dict(known, orient="index", columns=["role", "validation", "seconds"])
             table = table.dropna(axis="columns", how="all").round(3)
@@ -177,18 +215,17 @@ class Workspace:
         lines = {k: {"score": v, "recovered": recovered(v, base, self.ceiling)} for k, v in scores.items()}
         return pd.DataFrame.from_dict(lines, orient="index").astype(float).round(3)
 
-    def _grades(self, frame: pd.DataFrame) -> dict[str, float] | None:
-        """Return the metrics of a checked submission; None where no answers are known."""
+    def _grades(self, frame: pd.DataFrame) -> Grades | None:
+        """Return the grades of a checked submission; None where no answers are known."""
         return None if self.answers_dir is None else self._files.grade(frame, self.answers_dir)
 
-    def _record_ours(self, grades: dict[str, float]) -> Row:
+    def _record_ours(self, grades: Grades | None) -> Row:
         row = self.ladder.by_role("ours") or Row("ours", role="ours")
-        metrics = list(grades.items())
-        score = metrics[0][1] if metrics else None
-        extra = row.extra | dict(metrics[1:])
+        extra = row.extra | dict(grades.parts if grades else {})
         return self.ladder.add(
-            row.name, score=score, validation=row.validation, seconds=row.seconds, role="ours", **extra
-        )
+            row.name, score=grades.score if grades else None, validation=row.validation, seconds=row.seconds, role="ours",
+            **extra,
+        )  # fmt: skip
 
     def _role_scores(self) -> dict[str, float | None]:
         rows = {role: self.ladder.by_role(role) for role in ("baseline", "published", "ours")}
@@ -212,12 +249,11 @@ class Workspace:
             "submission_sha256": checksum,
         }
 
-    def _verdict(self, grades: dict[str, float], results: dict[str, object]) -> str:
-        if not grades:
+    def _verdict(self, grades: Grades | None, results: dict[str, object]) -> str:
+        if grades is None:
             return "the answers are not known here, so upload it to learn its score"
-        text = ", ".join(f"{name} {value:.3f}" for name, value in grades.items())
         share = results["recovered"]
-        return text + (f"; {share:.0%} of the headroom recovered" if isinstance(share, float) else "")
+        return f"{grades}" + (f"; {share:.0%} of the headroom recovered" if isinstance(share, float) else "")
 
 
 def _out_of_reach(error: BaseException | None) -> BaseException | None:
@@ -368,7 +404,7 @@ def _build(task: str, seed: int, folder: Path) -> None:
         storage.write_manifest(temporary)
 
 
-def grade_file(task: str, submission: Path, miniature: Path) -> dict[str, float]:
+def grade_file(task: str, submission: Path, miniature: Path) -> Grades:
     """Grade a `submission.csv` against the answers of a built miniature.
 
     Args:

@@ -21,6 +21,7 @@ from hypothesis import settings
 from nbformat.v4 import new_code_cell
 
 from neoai_utils import tables, workspace
+from neoai_utils.scores import Grades
 
 settings.register_profile("no test gates on time", deadline=None)
 settings.load_profile("no test gates on time")
@@ -71,10 +72,10 @@ class FakeTask:
         ids = tables.read_csv(data_dir / "test.csv", {"id": "integer"})["id"]
         return tables.check_rows(frame, SUBMISSION, ids)
 
-    def grade(self, frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
+    def grade(self, frame: pd.DataFrame, answers_dir: Path) -> Grades:
         answers = json.loads((answers_dir / "answers.json").read_text())
         right = frame.sort_values("id")["target"].to_numpy() == answers
-        return {"accuracy": float(right.mean()), "wrong": float((~right).sum())}
+        return Grades(float(right.mean()), {"wrong": float((~right).sum())})
 
     def room(self, competition: object, module: str) -> SimpleNamespace:
         return self.files if module == "files" else self.miniature

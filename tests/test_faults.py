@@ -98,7 +98,7 @@ def test_killed_while_a_miniature_is_built(fake_task, cache: Path) -> None:
     assert done.returncode == -signal.SIGKILL
     assert not folder.exists()
     assert list(folder.parent.glob("*.part"))
-    assert open_workspace("task5", out_dir=cache / "out").score(right()) == 1.0
+    assert open_workspace("task5", out_dir=cache / "out").grade(right()).score == 1.0
     assert sorted(path.name for path in folder.parent.iterdir()) == [folder.name, f"{folder.name}.lock"]
 
 
@@ -293,7 +293,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 def test_a_damaged_miniature_is_built_again(damage: str, fake_task, tmp_path: Path, capsys) -> None:
     DAMAGES[damage](build_miniature("task5"))
     opened = open_workspace("task5", out_dir=tmp_path / "out")
-    assert (opened.score(right()), opened.ceiling, fake_task.builds) == (1.0, 1.0, 2)
+    assert (opened.grade(right()).score, opened.ceiling, fake_task.builds) == (1.0, 1.0, 2)
     assert "damaged and is built again" in capsys.readouterr().out
 
 

@@ -25,12 +25,12 @@ def test_without_files_the_miniature_is_built_once(fake_task, tmp_path: Path) ->
     assert (first.data, first.ceiling) == ("miniature", 1.0)
     assert first.data_dir == second.data_dir
     assert fake_task.builds == 1
-    assert first.score(right()) == 1.0
+    assert first.grade(right()).score == 1.0
 
 
 def test_each_seed_has_its_own_miniature(fake_task, tmp_path: Path) -> None:
     assert miniature_folder("task5", 0) != miniature_folder("task5", 1)
-    assert open_workspace("task5", out_dir=tmp_path, miniature_seed=1).score(right(2.0)) == 1.0
+    assert open_workspace("task5", out_dir=tmp_path, miniature_seed=1).grade(right(2.0)).score == 1.0
 
 
 def test_a_changed_recipe_is_another_miniature(fake_task) -> None:
@@ -44,7 +44,7 @@ def test_a_changed_recipe_is_another_miniature(fake_task) -> None:
 def test_a_damaged_miniature_is_built_again(fake_task, tmp_path: Path, capsys, where: str) -> None:
     folder = build_miniature("task5")
     (folder / where).write_text("garbage")
-    assert open_workspace("task5", out_dir=tmp_path).score(right()) == 1.0
+    assert open_workspace("task5", out_dir=tmp_path).grade(right()).score == 1.0
     assert fake_task.builds == 2
     assert "damaged and is built again" in capsys.readouterr().out
 
@@ -238,14 +238,14 @@ def test_grade_file_reads_what_submit_wrote(fake_task, tmp_path: Path) -> None:
     opened = open_workspace("task5", out_dir=tmp_path)
     opened.submit(right())
     grades = workspace.grade_file("task5", tmp_path / "submission.csv", build_miniature("task5"))
-    assert grades["accuracy"] == 1.0
+    assert grades.score == 1.0
 
 
 @pytest.mark.parametrize("spelled", ["{}", "{}.0", '"{}"', "0{}"])
 def test_grade_file_takes_whole_numbers_however_they_are_written(fake_task, tmp_path: Path, spelled: str) -> None:
     rows = "".join(f"{spelled.format(i)},{i}\n" for i in reversed(range(10)))
     (tmp_path / "mine.csv").write_text("id,target\n" + rows)
-    assert workspace.grade_file("task5", tmp_path / "mine.csv", build_miniature("task5"))["accuracy"] == 1.0
+    assert workspace.grade_file("task5", tmp_path / "mine.csv", build_miniature("task5")).score == 1.0
 
 
 def late(cause: Exception) -> RuntimeError:

@@ -93,7 +93,7 @@ def score(
     facts = competitions.find(task)
     folder = workspace.build_miniature(facts.task, seed)
     grades = workspace.grade_file(facts.task, submission, folder)
-    for name, value in grades.items():
+    for name, value in {"score": grades.score, **grades.parts}.items():
         screen.print(f"{name:20s} {value:.4f}")
 
 
