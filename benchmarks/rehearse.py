@@ -1,0 +1,212 @@
+"""Rehearse a notebook in the competition's exact size: `python benchmarks/rehearse.py 7 --share 0.02 --device cpu`.
+
+Writes a folder of the real file counts and network shapes with random weights (`real_size`), plays the notebook on it
+as it plays a competition's files, and prints for each cell the seconds, the most resident memory of the kernel and the
+most memory of the GPU, then the totals beside what Kaggle gives.
+
+With a share below 1 the notebook is played twice, at half the share and at the share, and each cell's seconds and
+memory are continued along the line through both. Cells that scale are marked with ~. Scores mean nothing here.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks import real_size
+from neoai_utils.commands import headless
+
+LIMITS = "Kaggle: 12 hours, 4 cores, 30 GB of memory, two T4 of 15 GB each"
+
+
+@dataclass
+class Cost:
+    """What a cell took.
+
+    Attributes:
+        title: the heading above it and its first line of code.
+        seconds: wall time.
+        resident: the kernel's most resident memory, GB.
+        gpu: the most memory in use on the GPU, GB; None without a GPU.
+    """
+
+    title: str
+    seconds: float = 0.0
+    resident: float = 0.0
+    gpu: float | None = None
+
+
+class Sampler(threading.Thread):
+    """Notes the most memory of a process, and of the GPU, since the last `take`."""
+
+    def __init__(self, pid: int, gpu: bool) -> None:
+        """Sample a process ten times a second."""
+        super().__init__(daemon=True)
+        import psutil
+
+        self._process, self._gpu, self._most = psutil.Process(pid), gpu, (0.0, 0.0)
+        self._ended = threading.Event()
+
+    def run(self) -> None:
+        """Sample until the process or the sampler ends."""
+        import psutil
+
+        while not self._ended.wait(0.1):
+            try:
+                resident = self._process.memory_info().rss / 2**30
+            except psutil.Error:
+                return
+            self._most = (max(self._most[0], resident), max(self._most[1], _gpu_memory() if self._gpu else 0.0))
+
+    def take(self) -> tuple[float, float]:
+        """Return the most (resident, GPU) memory in GB since the last call."""
+        most, self._most = self._most, (0.0, 0.0)
+        return most
+
+    def stop(self) -> None:
+        """End."""
+        self._ended.set()
+
+
+def _gpu_memory() -> float:
+    command = ["nvidia-smi", "--query-gpu=memory.used", "--format=csv,noheader,nounits"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return max((float(line) for line in done.stdout.split()), default=0.0) / 1024
+
+
+def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> list[Cost]:
+    """Play a notebook on a folder of the competition's files and return the cost of each code cell.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell failed.
+    """
+    import nbclient
+    import nbformat
+    from papermill.iorw import load_notebook_node
+    from papermill.parameterize import parameterize_notebook
+
+    notebook = Path(__file__).resolve().parent.parent / "notebooks" / f"{task}.ipynb"
+    book: Any = load_notebook_node(str(notebook))
+    values = {"data_dir": str(data), "out_dir": str(out), **parameters}
+    book = parameterize_notebook(book, values)
+    costs, started, heading = [], [0.0], [""]
+    samplers: list[Sampler] = []
+    gpu = bool(shutil.which("nvidia-smi")) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
+
+    def start(cell: Any, cell_index: int) -> None:
+        if not samplers:
+            samplers.append(Sampler(client.km.provisioner.pid, gpu))
+            samplers[0].start()
+        for line in cell.source.splitlines():
+            if cell.cell_type == "markdown" and line.startswith("#"):
+                heading[0] = line.lstrip("# ")
+        started[0] = time.perf_counter()
+
+    def end(cell: Any, cell_index: int, execute_reply: Any) -> None:
+        seconds = time.perf_counter() - started[0]
+        time.sleep(0.15)  # at least one sample
+        resident, graphics = samplers[0].take()
+        first = next((line for line in cell.source.splitlines() if line.strip()), "")
+        costs.append(Cost(f"[{cell_index}] {heading[0]}: {first[:44]}", seconds, resident, graphics if gpu else None))
+        print(f"  {costs[-1].title}  {seconds:.1f} s", flush=True)
+
+    client = nbclient.NotebookClient(
+        book, timeout=None, kernel_name="python3", on_cell_start=start, on_cell_executed=end,
+        resources={"metadata": {"path": str(out)}},
+    )  # fmt: skip
+    try:
+        client.execute()
+    finally:
+        nbformat.write(book, out / f"{task}.ipynb")
+        if samplers:
+            samplers[0].stop()
+    if not (out / "submission.csv").is_file():
+        raise SystemExit(f"{task} wrote no submission.csv")
+    return costs
+
+
+def continued(half: Sequence[Cost], whole: Sequence[Cost], share: float) -> list[tuple[Cost, bool]]:
+    """Continue each cell's cost from two shares to all rows; tells with each whether it scales."""
+    result = []
+    for small, large in zip(half, whole, strict=True):
+        grows = large.seconds > 1.2 * small.seconds + 0.2
+        factor = (1 - share) / (share / 2)
+        seconds = large.seconds + (factor * (large.seconds - small.seconds) if grows else 0.0)
+        resident = large.resident + max(0.0, factor * (large.resident - small.resident) if grows else 0.0)
+        result.append((Cost(large.title, seconds, resident, large.gpu), grows))
+    return result
+
+
+def show(costs: Sequence[tuple[Cost, bool]], share: float, device: str) -> None:
+    """Print the table and the totals."""
+    for cost, grows in costs:
+        graphics = "" if cost.gpu is None else f"{cost.gpu:6.1f} GB"
+        print(f"{cost.title:78.78} {'~' if grows else ' '}{cost.seconds:9.1f} s {cost.resident:6.1f} GB {graphics}")
+    seconds = sum(cost.seconds for cost, _ in costs)
+    resident = max(cost.resident for cost, _ in costs)
+    print(f"total on {device}, {os.cpu_count()} cores: {seconds / 3600:.2f} h, {resident:.1f} GB resident", end="")
+    graphics = [cost.gpu for cost, _ in costs if cost.gpu is not None]
+    print(f", {max(graphics):.1f} GB of GPU memory" if graphics else "", f"(share {share:g})")
+    print(LIMITS)
+
+
+def main() -> None:
+    """Write the folders, play, print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("task", help="the task's number")
+    parser.add_argument("--share", type=float, default=1.0, help="share of the rows, above 0 and at most 1")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--keep", type=Path, help="keep the folders here and use those that are here")
+    parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
+    given = parser.parse_args()
+    task = f"task{given.task}"
+    if given.device == "cpu":
+        os.environ["CUDA_VISIBLE_DEVICES"] = ""
+    with tempfile.TemporaryDirectory(prefix="rehearsal-") as name:
+        top = given.keep or Path(name)
+        shares = (given.share,) if given.share == 1 else (given.share / 2, given.share)
+        parameters = _parameters(task, top / f"{task}-models")
+        parameters |= headless.typed(headless.find_notebook(task), dict(given.p))
+        plays = [_one(task, top / f"{task}-{share:g}", share, parameters) for share in shares]
+    pairs = [(cost, False) for cost in plays[0]] if len(plays) == 1 else continued(*plays, given.share)
+    show(pairs, given.share, given.device)
+
+
+def _parameters(task: str, folder: Path) -> dict[str, object]:
+    """Save the networks unless they are there, and return the parameters that name them."""
+    record = folder / "parameters.json"
+    if task not in real_size.MODELS:
+        return {}
+    if not record.exists():
+        folder.mkdir(parents=True)
+        record.write_text(json.dumps(real_size.MODELS[task](folder)), encoding="utf-8")
+    parameters: dict[str, object] = json.loads(record.read_text(encoding="utf-8"))
+    return parameters
+
+
+def _one(task: str, folder: Path, share: float, parameters: Mapping[str, object]) -> list[Cost]:
+    """Write a folder unless it is there, and play on it."""
+    data, out = folder / "data", folder / "out"
+    if not data.exists():
+        data.mkdir(parents=True)
+        real_size.FILES[task](data, share)
+    out.mkdir(exist_ok=True)
+    print(f"{task} at a share of {share:g}", flush=True)
+    return play(task, data.resolve(), parameters, out.resolve())
+
+
+if __name__ == "__main__":
+    main()
