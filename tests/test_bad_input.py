@@ -24,7 +24,8 @@ import pytest
 from PIL import Image
 
 from neoai_utils import parameters, workspace
-from neoai_utils.commands import cli, headless
+from neoai_utils.commands import app
+from neoai_utils.commands import run as runs
 from neoai_utils.errors import DataError, DataWarning, NeoaiError, ParameterError, SubmissionError
 from tests.eight import SMALL, TASKS, files_of, picture, zipped
 
@@ -307,7 +308,7 @@ def test_bad_parameters(line: str, told: tuple[str, ...]) -> None:
 def test_bad_commands(words, told, fake_task, tmp_path: Path, monkeypatch, capsys) -> None:
     """The command says it in a line, without a traceback, and writes nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(headless, "execute", lambda *_: pytest.fail("a notebook was run"))
+    monkeypatch.setattr(runs, "execute", lambda *_: pytest.fail("a notebook was run"))
     cell = {"cell_type": "code", "id": "a", "metadata": {"tags": ["parameters"]}, "execution_count": None}
     book = {"cells": [cell | {"outputs": [], "source": "seed: int = 1"}], "metadata": {}, "nbformat": 4}
     (tmp_path / "notebooks").mkdir()
@@ -320,7 +321,7 @@ def test_bad_commands(words, told, fake_task, tmp_path: Path, monkeypatch, capsy
     before = contents(tmp_path)
     monkeypatch.setattr(sys, "argv", ["neoai", *words])
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        app.main()
     said = capsys.readouterr()
     assert stopped.value.code not in (0, None)
     assert_told(re.sub("[│╭╮╰╯─]", " ", said.err), told)

@@ -23,7 +23,7 @@ from PIL import Image
 from neoai_utils.commands import gallery
 from neoai_utils.errors import DataError, DataWarning, NeoaiError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SUMMARY = """           score  recovered
 baseline   0.100      0.000
 published    NaN        NaN
