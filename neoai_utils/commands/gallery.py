@@ -179,7 +179,7 @@ def read_story(task: str, outputs: Path = Path("outputs")) -> Story:
         return _story(facts, book, from_run)
     except Exception as error:  # an output with unusual content, for which nbconvert has no common error
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise DataError(f"{path} cannot be shown ({reason}). Play task {facts.number} again.") from error
+        raise DataError(f"{path} cannot be shown ({reason}). Run task {facts.number} again.") from error
 
 
 def _story(facts: Competition, book: nbformat.NotebookNode, from_run: bool) -> Story:
