@@ -370,7 +370,7 @@ opened.submit(files.submission(tables.test_ids, [tables.target.mean()] * len(tab
         [sys.executable, "-c", code], cwd=tmp_path, env=settings, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "fourth_root_mse" in done.stdout
+    assert "rows; score " in done.stdout
 
 
 def test_a_home_that_does_not_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -125,7 +125,7 @@ def test_submit_writes_both_files(fake_task, tmp_path: Path, capsys) -> None:
     assert results["seed"] == 7
     assert [r["name"] for r in results["rows"]] == ["zeros", "recipe", "stack"]
     assert results["submission_sha256"] == storage.sha256_of(tmp_path / "out/submission.csv")
-    assert "10 rows; accuracy 1.000, wrong 0.000; 100% of the headroom" in capsys.readouterr().out
+    assert "10 rows; score 1.000, wrong 0.000; 100% of the headroom" in capsys.readouterr().out
     table = opened.summary()
     assert table.loc["published", "recovered"] == pytest.approx(1 / 3, abs=1e-3)
 

@@ -10,7 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from neoai_utils.commands.report import read_scores, scores_markdown, store, update_scores, update_section
+from neoai_utils.commands.report import (
+    number,
+    read_scores,
+    scores_markdown,
+    share,
+    store,
+    update_scores,
+    update_section,
+)  # fmt: skip
 from neoai_utils.commands.run import Run, run
 from neoai_utils.errors import NeoaiError
 from tests.commands.small import RESULTS, WRITE, book
@@ -103,3 +111,7 @@ def test_the_tag_of_the_gallery_s_figure_is_stored(shelf: Path) -> None:
     nbformat.write(tagged, shelf / "task5.ipynb")
     store(run("task5"))
     assert nbformat.read(shelf / "task5.ipynb", as_version=4).cells[2].metadata == {"tags": ["nbsphinx-thumbnail"]}
+
+
+def test_numbers_and_shares_are_short_and_unknown_ones_a_dash() -> None:
+    assert (number(0.12345), share(0.8125), number(None), share(None)) == ("0.123", "81%", "–", "–")
