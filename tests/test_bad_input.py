@@ -217,9 +217,9 @@ COMMANDS: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [
     # kind, words after `neoai`, what is told
     ("an unknown task", ("run", "9"), ("unknown task '9'", "tasks are 1 to 8")),
     ("a mistyped task", ("score", "taks5", "s.csv"), ("unknown task 'taks5'", "did you mean task5?")),
-    ("no notebook", ("run", "5"), ("task5.ipynb does not exist; notebooks found: task7", "Run this in the folder")),
+    ("no notebook", ("run", "5"), ("task5.ipynb does not exist; existing notebooks: task7", "Run this in the folder")),
     ("a parameter without value", ("run", "7", "-p", "seed"), ("'seed' is not a parameter", "write -p NAME VALUE")),
-    ("an output folder as parameter", ("run", "7", "-p", "out_dir", "x"), ("out_dir", "give that (--outputs)")),
+    ("an output folder as parameter", ("run", "7", "-p", "out_dir", "x"), ("out_dir", "give --outputs instead")),
     ("outputs below a file", ("run", "7", "-o", "file"), ("cannot create the folder file", "Choose a writable one")),
     ("no submission", ("score", "5", "absent.csv"), ("absent.csv does not exist", "Check the path")),
     ("a submission that is no table", ("score", "5", "file"), ("file cannot be read as a CSV", "Write it as UTF-8")),
