@@ -169,7 +169,7 @@ def test_unpacked_modules_import_and_say_when_files_are_missing(tmp_path: Path, 
     assert done.returncode == 0, done.stderr
     printed = done.stdout.splitlines()
     assert [line.split()[0] for line in printed] == TASKS
-    assert all(re.search("[Aa]dd the competition", line) for line in printed), printed
+    assert [line for line in printed if not re.search("[Aa]dd the competition", line)] == []
     for task in TASKS:
         for path in collect(task).files:
             assert (tmp_path / task / path).read_bytes() == (ROOT / path).read_bytes(), path
