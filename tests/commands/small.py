@@ -1,11 +1,15 @@
-"""Small notebooks."""
+"""What the tests of several commands use: small notebooks, the command itself, a look at a folder."""
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+from neoai_utils.commands import app
 
 RESULTS = {
     "baseline": 0.1, "published": 0.5, "ours": 0.75, "ceiling": 0.9, "recovered": 0.8125,
@@ -32,3 +36,16 @@ def put(folder: Path, *code: str) -> None:
     kernel = {"kernelspec": {"name": "python3", "display_name": "x", "language": "python"}}
     cells = [new_markdown_cell("# Title"), parameters, *map(new_code_cell, code)]
     nbformat.write(new_notebook(cells=cells, metadata=kernel), folder / "notebooks/task5.ipynb")
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return the texts of all files below a folder."""
+    return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file()}
+
+
+def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
+    """Run `neoai` with words and return its exit status."""
+    monkeypatch.setattr(sys, "argv", ["neoai", *words])
+    with pytest.raises(SystemExit) as stopped:
+        app.main()
+    return stopped.value.code or 0

@@ -1,4 +1,3 @@
-import sys
 from pathlib import Path
 
 import nbformat
@@ -10,18 +9,12 @@ from neoai_utils.commands import app, badges, gallery, notebooks, report
 from neoai_utils.commands import run as runs
 from neoai_utils.commands.run import Run
 from neoai_utils.errors import DataError
+from tests.commands.small import command
 
 GOOD = {
     "baseline": 0.1, "published": 0.5, "ours": 0.75, "ceiling": 0.9, "recovered": 0.8125,
     "peak_memory_mb": None, "metric": "accuracy",
 }  # fmt: skip
-
-
-def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["neoai", *words])
-    with pytest.raises(SystemExit) as stopped:
-        app.main()
-    return stopped.value.code or 0
 
 
 @pytest.fixture

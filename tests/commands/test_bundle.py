@@ -15,12 +15,12 @@ import pytest
 from packaging.requirements import Requirement
 
 from neoai_utils import installing
-from neoai_utils.commands import app, bundle, notebooks
+from neoai_utils.commands import bundle, notebooks
 from neoai_utils.commands import run as runs
 from neoai_utils.commands.imports import collect
 from neoai_utils.competitions import ABSENT, COMPETITIONS
 from neoai_utils.errors import DataError, NeoaiError
-from tests.commands.small import put
+from tests.commands.small import command, put
 
 ROOT = Path(__file__).resolve().parents[2]
 TASKS = notebooks.available()
@@ -237,7 +237,7 @@ def test_the_introduction_and_the_command_say_what_to_attach(small: Path, monkey
     (small / "notebooks/task5.ipynb").rename(small / "notebooks/task3.ipynb")
     introduction = library(bundle.bundle("task3"))[0].source
     assert "google/gemma-2" in introduction
-    assert run(monkeypatch, "bundle", "3") == 0
+    assert command(monkeypatch, "bundle", "3") == 0
     assert "attach the model google/gemma-2 (framework Transformers" in capsys.readouterr().out
 
 
@@ -281,23 +281,16 @@ def test_an_upload_carries_no_miniature(task: str) -> None:
     assert [path for path in collect(task).files if "miniature" in Path(path).parts] == []
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["neoai", *words])
-    with pytest.raises(SystemExit) as stopped:
-        app.main()
-    return stopped.value.code or 0
-
-
 def test_the_command_writes_the_same_files_again(small: Path, monkeypatch, capsys) -> None:
     monkeypatch.delenv("KAGGLE_USERNAME", raising=False)
-    assert run(monkeypatch, "bundle", "--all") == 0
+    assert command(monkeypatch, "bundle", "--all") == 0
     printed = capsys.readouterr().out
     assert "kaggle kernels push -p dist/kaggle/task5" in printed
     assert "--user NAME" in printed
     folder = small / "dist/kaggle/task5"
     first = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert first.keys() == {"task5.ipynb", "kernel-metadata.json"}
-    assert run(monkeypatch, "bundle", "5", "--user", "me") == 0
+    assert command(monkeypatch, "bundle", "5", "--user", "me") == 0
     assert (folder / "task5.ipynb").read_bytes() == first["task5.ipynb"]
     assert json.loads((folder / "kernel-metadata.json").read_text())["id"] == "me/neoai-5-broken-bert"
     assert {path.name for path in folder.iterdir()} == first.keys()
@@ -313,6 +306,6 @@ def test_the_command_writes_the_same_files_again(small: Path, monkeypatch, capsy
     ],
 )
 def test_the_command_says_what_is_wrong(small: Path, monkeypatch, capsys, words, message) -> None:
-    assert run(monkeypatch, "bundle", *words) == 1
+    assert command(monkeypatch, "bundle", *words) == 1
     assert message in capsys.readouterr().err
     assert not (small / "dist").exists()

@@ -15,9 +15,10 @@ from typing import Any
 import nbformat
 import pytest
 
-from neoai_utils.commands import app, bundle, gallery, notebooks, sweep
+from neoai_utils.commands import bundle, gallery, notebooks, sweep
 from neoai_utils.commands import run as runs
 from neoai_utils.errors import DataError, DataWarning, ParameterError
+from tests.commands.small import command
 
 ROOT = Path(__file__).resolve().parents[2]
 CODE = 'data_dir: str = ""\nout_dir: str = ""\nseed: int = 1'
@@ -124,15 +125,6 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "notebooks"
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["neoai", *words])
-    try:
-        app.main()
-    except SystemExit as stopped:
-        return stopped.code or 0
-    return 0
-
-
 @pytest.mark.parametrize("kind", READABLE)
 def test_what_other_editors_save_is_read(kind: str, shelf: Path) -> None:
     """One reader for all; the file stays as it is; gallery, sweep and upload take the notebook."""
@@ -166,7 +158,7 @@ def test_what_is_no_notebook_is_named_and_the_others_are_shown(kind: str, shelf:
     with pytest.raises(DataError, match=r"task5\.ipynb is no notebook: .+ (Copy it|Open it in Jupyter)"):
         notebooks.read(shelf / "task5.ipynb")
     for words in (["bundle", "5"], ["sweep", "5", "-p", "seed", "1"], ["run", "5", "-p", "seed", "1"]):
-        assert run(monkeypatch, *words) == 1
+        assert command(monkeypatch, *words) == 1
         printed = capsys.readouterr().err
         assert "task5.ipynb is no notebook" in printed
         assert "Traceback" not in printed
@@ -195,7 +187,7 @@ def test_a_lost_tag_is_named_with_its_remedy(shelf: Path, monkeypatch, capsys) -
     del book["cells"][1]["metadata"]["tags"]
     (shelf / "task5.ipynb").write_text(json.dumps(book))
     for words in (["bundle", "5"], ["sweep", "5", "-p", "seed", "1"], ["run", "5", "-p", "seed", "2"]):
-        assert run(monkeypatch, *words) == 1
+        assert command(monkeypatch, *words) == 1
         printed = capsys.readouterr().err
         assert "no cell has the tag `parameters`. Set it on the cell that declares the parameters" in printed
         assert "Traceback" not in printed

@@ -2,42 +2,20 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from neoai_utils.commands import app, badges, imports, report, repository
+from neoai_utils.commands import imports, report, repository
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import NeoaiError, ParameterError
 from tests import bare_environment
+from tests.commands.small import command, contents
 
 ROOT = Path(__file__).resolve().parents[2]
 OTHER = "https://github.com/someone-else/my.copy_2"
-
-
-@pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Change into a copy of the files that hold the address."""
-    for name in ("README.md", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file()}
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["neoai", *words])
-    with pytest.raises(SystemExit) as stopped:
-        app.main()
-    return stopped.value.code or 0
 
 
 def getting(task: str) -> str:
@@ -45,31 +23,6 @@ def getting(task: str) -> str:
     cells = nbformat.read(ROOT / "notebooks" / f"{task}.ipynb", as_version=4).cells
     source = next(cell.source for cell in cells if repository.GUARD in cell.source)
     return source.removesuffix(repository.without_getting(source))
-
-
-def test_the_notebooks_are_as_the_address_says(copy: Path) -> None:
-    before = contents(copy)
-    assert badges.renew() == [], "run `neoai address`"
-    assert contents(copy) == before
-
-
-def test_a_fork_sets_its_address_with_one_command(copy: Path, monkeypatch, capsys) -> None:
-    before, old = contents(copy), repository.address()
-    assert run(monkeypatch, "address", f"{OTHER}.git") == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert printed == [*(f"rewrote notebooks/{task}.ipynb" for task in COMPETITIONS), "rewrote README.md", OTHER]
-    after = contents(copy)
-    for name, text in before.items():
-        new = after[name]
-        assert new != text
-        assert new == text.replace(old, OTHER).replace(
-            old.removeprefix("https://github.com/"), OTHER.removeprefix("https://github.com/")
-        ), name
-    assert run(monkeypatch, "address", old) == 0
-    assert contents(copy) == before
-    capsys.readouterr()
-    assert run(monkeypatch, "address") == 0
-    assert capsys.readouterr().out == f"{old}\n"
 
 
 def test_one_file_holds_the_address() -> None:
@@ -96,19 +49,6 @@ def test_addresses_are_taken_as_they_are_copied(copy: Path, given: str, written:
     assert repository.address() == written
 
 
-def test_a_folder_is_an_address_too(copy: Path) -> None:
-    """A copy that does not lie on GitHub has no badges, and says so."""
-    folder = copy / "a clone"
-    folder.mkdir()
-    repository.set_address("a clone")
-    assert repository.address() == folder.as_uri()
-    badges.renew()
-    text = (copy / "notebooks/task5.ipynb").read_text(encoding="utf-8")
-    assert f"git+{folder.as_uri()}" in text
-    assert "open-in-kaggle.svg" not in text
-    assert "does not lie on GitHub" in text
-
-
 @pytest.mark.parametrize(
     "given", ["", "neoai", "ftp://a/b", 'https://a/b"', "https://a/b\nname = 1", "https://a/b c", "absent/"]
 )
@@ -116,7 +56,7 @@ def test_what_is_no_address_is_refused(copy: Path, given: str, monkeypatch, caps
     before = contents(copy)
     with pytest.raises(ParameterError, match="is no address of a repository, such as https://github"):
         repository.set_address(given)
-    assert run(monkeypatch, "address", given) == 1
+    assert command(monkeypatch, "address", given) == 1
     assert "is no address" in capsys.readouterr().err
     assert contents(copy) == before
 

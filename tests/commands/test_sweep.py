@@ -18,6 +18,7 @@ from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 from neoai_utils.commands import app, sweep
 from neoai_utils.commands import run as runs
 from neoai_utils.errors import DataError, NeoaiError
+from tests.commands import small
 
 PARAMETERS = """data_dir: str = ""  # folder
 out_dir: str = ""  # folder = where outputs go
@@ -61,10 +62,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def command(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["neoai", "sweep", *words])
-    with pytest.raises(SystemExit) as stopped:
-        app.main()
-    return stopped.value.code or 0
+    return small.command(monkeypatch, "sweep", *words)
 
 
 def started(shelf: Path) -> list[int]:
