@@ -198,7 +198,7 @@ def sweep(
         values = ", ".join(f"{name} {value}" for name, value in point.parameters.items())
         screen.print(f"{len(done)}/{total}  " + _line(latest, values), soft_wrap=True, markup=False)
         sweeps.write(planned, done)
-    failed = sum(point.error is not None for point in done)
+    failed = sum(ended.error is not None for ended in done)
     if failed:
         screen.print(f"{failed} of {total} points failed; the same command runs them again")
         raise typer.Exit(1)
