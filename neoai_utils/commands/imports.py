@@ -13,7 +13,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import neoai_utils
 from neoai_utils import installing
 from neoai_utils.commands import notebooks
 from neoai_utils.competitions import ABSENT, COMPETITIONS
@@ -68,31 +67,15 @@ def collect(task: str) -> Contents:
 def packages(task: str) -> list[str]:
     """Return the import names of the required packages that a notebook's run reaches, also on a miniature.
 
-    Of a module that only a package's `__init__` imports, the imports at the top level count, and not those inside
-    functions.
-
     Raises:
         DataError: the notebook is missing or holds code that is no Python.
         NeoaiError: the library is not installed.
     """
     folder = f"{_PACKAGE}.{COMPETITIONS[task].technique}"
-    waiting = [(name, True) for tree in _trees(task) for name in [*_imports(tree), *_attributes(tree)]]
-    waiting += [(f"{folder}.{module}", True) for module in ("files", "miniature")]  # the workspace imports these two
-    reached: set[tuple[str, bool]] = set()
-    while waiting:
-        name, used = waiting.pop()
-        name = _origin(name)
-        if (name, used) in reached:
-            continue
-        reached.add((name, used))
-        if parent := name.rpartition(".")[0]:
-            waiting.append((parent, False))
-        if (path := _path(name)) is not None:
-            tree = _tree(path)
-            used = used and (path.name != "__init__.py" or path.parent.name == "miniature")
-            waiting += [(other, used) for other in _imports(tree, used)]
-            waiting += [(other, used) for other in _attributes(tree) if used]
-    tops = {name.partition(".")[0] for name, _ in reached} - {_PACKAGE}
+    imported = {name for tree in _trees(task) for name in _imports(tree)}
+    # The workspace imports these two through importlib.
+    reached = _closure(imported | {f"{folder}.files", f"{folder}.miniature"})
+    tops = {name.partition(".")[0] for name in reached} - {_PACKAGE}
     return sorted(top for top in tops if installing.requirement(top))
 
 
@@ -106,8 +89,8 @@ def _trees(task: str) -> Iterator[ast.AST]:
                 raise DataError(f"cell {number} is no plain Python: {error}. Write it without magics.") from error
 
 
-def _imports(tree: ast.AST, deep: bool = True) -> Iterator[str]:
-    """Yield the dotted names that code may import, also inside functions if `deep`.
+def _imports(tree: ast.AST) -> Iterator[str]:
+    """Yield the dotted names that code may import, also inside functions.
 
     Imports for type checkers are left out, and so are packages of others whose absence the code handles.
     `from a import b` yields `a` and `a.b`, whether or not the latter is a module.
@@ -119,10 +102,24 @@ def _imports(tree: ast.AST, deep: bool = True) -> Iterator[str]:
             yield node.module
             yield from (_dotted(node.module, alias.name) for alias in node.names)
         elif isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            yield from (name for other in node.orelse for name in _imports(other, deep))
-        elif deep or not isinstance(node, ast.FunctionDef):
-            names = _imports(node, deep)
+            yield from (name for other in node.orelse for name in _imports(other))
+        else:
+            names = [*_used(node), *_imports(node)]
             yield from (name for name in names if name.startswith(_PACKAGE)) if _handles_absence(node) else names
+
+
+def _used(node: ast.AST) -> Iterator[str]:
+    """Yield what a node reaches without importing it by name.
+
+    These are the modules of names that a package loads on first use, `offline.fetch`, and the packages that
+    transformers imports, `need("gguf", purpose=…)`.
+    """
+    if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
+        package = f"{_PACKAGE}.{node.value.id}"
+        if node.attr in _lazy_names(package):
+            yield _dotted(package, node.attr)
+    elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "need":
+        yield from (str(word.value) for word in node.args if isinstance(word, ast.Constant))
 
 
 def _handles_absence(node: ast.AST) -> bool:
@@ -134,32 +131,19 @@ def _handles_absence(node: ast.AST) -> bool:
     return bool(catching) and not any(isinstance(part, ast.Raise) for h in catching for part in ast.walk(h))
 
 
-def _dotted(module: str, name: str) -> str:
-    """Return the dotted name; for a lazy name of the package (`from neoai_utils import check`), that of its module."""
-    return f"{module}.{neoai_utils.HOME.get(name, name) if module == _PACKAGE else name}"
+def _dotted(package: str, name: str) -> str:
+    """Return the dotted name; for a name that a package loads on first use (`offline.fetch`), that of its module."""
+    return f"{package}.{_lazy_names(package).get(name, name)}"
 
 
-def _attributes(tree: ast.AST) -> Iterator[str]:
-    """Yield what code reaches without importing it by name.
-
-    These are attributes (`neoai_utils.offline.fetch` for `offline.fetch`; such a name need not exist), and the packages
-    that transformers imports: `need("gguf", purpose=…)`.
-    """
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name):
-            yield f"{_PACKAGE}.{node.value.id}.{node.attr}"
-        elif isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "need":
-            yield from (str(word.value) for word in node.args if isinstance(word, ast.Constant))
-
-
-def _origin(name: str) -> str:
-    """Return the module from which a package's `__init__` imports a name; for modules and other names, the name."""
-    package, _, last = name.rpartition(".")
+def _lazy_names(package: str) -> dict[str, str]:
+    """Return name -> module of the names that a package loads on first use, from the `HOME` of its `__init__`."""
     path = _path(package)
-    if path is None or path.name != "__init__.py" or _path(name) is not None:
-        return name
-    nodes = [node for node in _tree(path).body if isinstance(node, ast.ImportFrom)]
-    return next((node.module for node in nodes if node.module and last in {a.name for a in node.names}), name)
+    if path is None or path.name != "__init__.py":
+        return {}
+    lines = [node for node in _tree(path).body if isinstance(node, ast.Assign)]
+    homes = [line.value for line in lines if ast.unparse(line.targets[0]) == "HOME"]
+    return dict(ast.literal_eval(homes[0])) if homes else {}
 
 
 def _closure(names: Iterable[str]) -> set[str]:

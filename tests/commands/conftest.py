@@ -25,7 +25,7 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Give a made-up repository in which task 5's notebook imports `a` and one lazy name."""
     files = {
-        "__init__.py": '"""Root."""\nimport json\n',
+        "__init__.py": '"""Root."""\nimport json\nHOME = {"check": "parameters"}\n',
         "a.py": "import os\ndef f():\n    from neoai_utils.b import g\n",
         "b.py": "import typing as t\nif t.TYPE_CHECKING:\n    import neoai_utils.typed\nelse:\n    import lightgbm\n",
         "parameters.py": "x = 1\n",

@@ -13,6 +13,7 @@ import pytest
 from neoai_utils.commands.imports import collect, packages
 from neoai_utils.commands.notebooks import available
 from neoai_utils.competitions import ABSENT, COMPETITIONS
+from tests.commands.small import put
 
 ROOT = Path(__file__).resolve().parents[2]
 IMAGES = list(csv.DictReader((ROOT / "tests/hosted_images.csv").open(encoding="utf-8")))
@@ -34,6 +35,26 @@ def test_the_contents_of_an_upload(small: Path) -> None:
     assert contents.modules == tuple(f"neoai_utils/{name}.py" for name in names)
     assert contents.data == tuple(f"neoai_utils/embeddings/data/{name}" for name in ("credits.md", "pictures.bin"))
     assert contents.packages == ("seqeval",)
+
+
+def test_names_that_a_package_loads_on_first_use_lead_to_their_modules(small: Path) -> None:
+    """Whether they are imported or used as attributes; `need` names a package that transformers imports."""
+    files = {
+        "__init__.py": "HOME = {'fetch': 'packages', 'load_one': 'one', 'load_two': 'two', 'load_three': 'three'}\n",
+        "packages.py": "",
+        "one.py": "need('gguf', purpose='x')\n",
+        "two.py": "",
+        "three.py": "",
+    }
+    (small / "neoai_utils/offline").mkdir()
+    for name, text in files.items():
+        (small / "neoai_utils/offline" / name).write_text(text)
+    code = "from neoai_utils import offline\nfrom neoai_utils.offline import load_one\noffline.fetch('x').parameters"
+    put(small, code)
+    contents = collect("task5")
+    offline = [path for path in contents.modules if "/offline/" in path]
+    assert offline == [f"neoai_utils/offline/{name}.py" for name in ("__init__", "one", "packages")]
+    assert contents.packages == ("gguf", "seqeval")
 
 
 @pytest.mark.parametrize("task", available())
