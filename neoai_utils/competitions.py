@@ -92,6 +92,7 @@ _ALL = (
             attach="Gemma's licence must be accepted: on Kaggle, attach the model google/gemma-2 (framework "
             "Transformers, variation gemma-2-2b), which is found automatically, or add a secret HF_TOKEN. Attach "
             "hc3.csv as a dataset, too.",
+            unused=("gguf",),
         ),
     ),
     Competition(
