@@ -26,6 +26,7 @@ __all__ = [
     "atomic_folder",
     "atomic_path",
     "cache_dir",
+    "copy_folder",
     "make_folder",
     "read_archive",
     "sha256_of",
@@ -161,6 +162,21 @@ def _umask() -> int:
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
+
+
+def copy_folder(folder: Path, target: Path) -> None:
+    """Copy a folder to `target`, which must not exist or be empty.
+
+    Raises:
+        NeoaiError: the target holds files already, or cannot be written.
+    """
+    if target.is_dir() and any(target.iterdir()):
+        raise NeoaiError(f"{target} is not empty; choose a new folder.")
+    make_folder(target.parent)
+    if target.is_dir():
+        target.rmdir()
+    with atomic_folder(target) as temporary:
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
 
 
 def sha256_of(path: Path) -> str:

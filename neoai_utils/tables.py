@@ -401,7 +401,7 @@ def check_same(frame: pd.DataFrame, back: pd.DataFrame) -> None:
     """
     if list(back.columns) != list(frame.columns) or len(back) != len(frame):
         raise SubmissionError(
-            f"submission.csv was written with {len(frame)} rows of {len(frame.columns)} columns and read back with "
+            f"the submission was written with {len(frame)} rows of {len(frame.columns)} columns and read back with "
             f"{len(back)} of {len(back.columns)}. Look for line breaks, quotes and separators in its texts."
         )
     for name in frame.columns:
@@ -409,7 +409,7 @@ def check_same(frame: pd.DataFrame, back: pd.DataFrame) -> None:
         for row, (written, read) in enumerate(zip(frame[name], kept, strict=True), start=1):
             if written != read:
                 raise SubmissionError(
-                    f"submission.csv does not keep the {name} of row {row}: {repr(written)[:60]} was written, "
+                    f"the submission's file does not keep the {name} of row {row}: {repr(written)[:60]} was written, "
                     f"{repr(read)[:60]} read back. Write plain numbers and text."
                 )
 

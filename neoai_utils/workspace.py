@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
 from neoai_utils import competitions, discovery, runtime, storage, tables
-from neoai_utils.competitions import Competition
+from neoai_utils.competitions import COMPETITIONS, Competition
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError
 from neoai_utils.scores import Grades, Ladder, Role, Row, recovered
 from neoai_utils.tables import require_paths
@@ -222,10 +222,10 @@ class Workspace:
     def _record_ours(self, grades: Grades | None) -> Row:
         row = self.ladder.by_role("ours") or Row("ours", role="ours")
         extra = row.extra | dict(grades.parts if grades else {})
+        score = grades.score if grades else None
         return self.ladder.add(
-            row.name, score=grades.score if grades else None, validation=row.validation, seconds=row.seconds, role="ours",
-            **extra,
-        )  # fmt: skip
+            row.name, score=score, validation=row.validation, seconds=row.seconds, role="ours", **extra
+        )
 
     def _role_scores(self) -> dict[str, float | None]:
         rows = {role: self.ladder.by_role(role) for role in ("baseline", "published", "ours")}
@@ -251,7 +251,10 @@ class Workspace:
 
     def _verdict(self, grades: Grades | None, results: dict[str, object]) -> str:
         if grades is None:
-            return "the answers are not known here, so upload it to learn its score"
+            facts = self.competition
+            scores = {"baseline": facts.baseline, "published": facts.published, "best": facts.best}
+            listed = ", ".join(f"{name} {score:.2f}" for name, score in scores.items() if score is not None)
+            return f"the answers are not known here; on the leaderboard: {listed}"
         share = results["recovered"]
         return f"{grades}" + (f"; {share:.0%} of the headroom recovered" if isinstance(share, float) else "")
 
@@ -302,7 +305,7 @@ def open_workspace(
         _room(competition, "miniature")
         print(
             f"NO COMPETITION FILES FOUND: {_nowhere(competition)} "
-            "This run plays the MINIATURE, and its submission.csv is no entry to the competition."
+            f"This run plays the MINIATURE, and its {SUBMISSION} is no entry to the competition."
         )
     folder = build_miniature(competition.task, miniature_seed)
     facts = json.loads((folder / "answers" / "facts.json").read_text(encoding="utf-8"))
@@ -345,10 +348,9 @@ def miniature_folder(task: str, seed: int = 0) -> Path:
     """
     if seed < 0:
         raise ParameterError(f"the miniature's seed must be 0 or more, got {seed}.")
-    competition = competitions.find(task)
-    recipe = cast(_Miniature, _room(competition, "miniature")).Recipe(seed=seed)
+    recipe = cast(_Miniature, _room(COMPETITIONS[task], "miniature")).Recipe(seed=seed)
     text = json.dumps(asdict(recipe), sort_keys=True)
-    return storage.cache_dir() / "miniatures" / f"{competition.task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+    return storage.cache_dir() / "miniatures" / f"{task}-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
 def build_miniature(task: str, seed: int = 0) -> Path:
@@ -394,7 +396,7 @@ def _clear(folder: Path, problem: str) -> None:
 
 
 def _build(task: str, seed: int, folder: Path) -> None:
-    miniature = cast(_Miniature, _room(competitions.find(task), "miniature"))
+    miniature = cast(_Miniature, _room(COMPETITIONS[task], "miniature"))
     with storage.atomic_folder(folder) as temporary:
         data, answers = temporary / "data", temporary / "answers"
         data.mkdir()
@@ -416,7 +418,7 @@ def grade_file(task: str, submission: Path, miniature: Path) -> Grades:
         DataError: the file is missing or no CSV table.
         SubmissionError: it does not have the competition's form.
     """
-    files = cast(_Files, _room(competitions.find(task), "files"))
+    files = cast(_Files, _room(COMPETITIONS[task], "files"))
     frame = files.parse_submission(submission)
     try:
         frame = files.check_submission(frame, miniature / "data")

@@ -24,7 +24,8 @@ import pytest
 from PIL import Image
 
 from neoai_utils import parameters, workspace
-from neoai_utils.commands import cli, headless
+from neoai_utils.commands import app
+from neoai_utils.commands import run as runs
 from neoai_utils.errors import DataError, DataWarning, NeoaiError, ParameterError, SubmissionError
 from tests.eight import SMALL, TASKS, files_of, picture, zipped
 
@@ -216,9 +217,9 @@ COMMANDS: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [
     # kind, words after `neoai`, what is told
     ("an unknown task", ("run", "9"), ("unknown task '9'", "tasks are 1 to 8")),
     ("a mistyped task", ("score", "taks5", "s.csv"), ("unknown task 'taks5'", "did you mean task5?")),
-    ("no notebook", ("run", "5"), ("task5.ipynb does not exist; notebooks found: task7", "Run this in the folder")),
+    ("no notebook", ("run", "5"), ("task5.ipynb does not exist; existing notebooks: task7", "Run this in the folder")),
     ("a parameter without value", ("run", "7", "-p", "seed"), ("'seed' is not a parameter", "write -p NAME VALUE")),
-    ("an output folder as parameter", ("run", "7", "-p", "out_dir", "x"), ("out_dir", "give that (--outputs)")),
+    ("an output folder as parameter", ("run", "7", "-p", "out_dir", "x"), ("out_dir", "give --outputs instead")),
     ("outputs below a file", ("run", "7", "-o", "file"), ("cannot create the folder file", "Choose a writable one")),
     ("no submission", ("score", "5", "absent.csv"), ("absent.csv does not exist", "Check the path")),
     ("a submission that is no table", ("score", "5", "file"), ("file cannot be read as a CSV", "Write it as UTF-8")),
@@ -307,7 +308,7 @@ def test_bad_parameters(line: str, told: tuple[str, ...]) -> None:
 def test_bad_commands(words, told, fake_task, tmp_path: Path, monkeypatch, capsys) -> None:
     """The command says it in a line, without a traceback, and writes nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(headless, "execute", lambda *_: pytest.fail("a notebook was run"))
+    monkeypatch.setattr(runs, "execute", lambda *_: pytest.fail("a notebook was run"))
     cell = {"cell_type": "code", "id": "a", "metadata": {"tags": ["parameters"]}, "execution_count": None}
     book = {"cells": [cell | {"outputs": [], "source": "seed: int = 1"}], "metadata": {}, "nbformat": 4}
     (tmp_path / "notebooks").mkdir()
@@ -320,7 +321,7 @@ def test_bad_commands(words, told, fake_task, tmp_path: Path, monkeypatch, capsy
     before = contents(tmp_path)
     monkeypatch.setattr(sys, "argv", ["neoai", *words])
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        app.main()
     said = capsys.readouterr()
     assert stopped.value.code not in (0, None)
     assert_told(re.sub("[│╭╮╰╯─]", " ", said.err), told)

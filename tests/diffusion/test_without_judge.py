@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from neoai_utils import clips
-from neoai_utils.commands.headless import find_notebook
+from neoai_utils.commands.notebooks import find_notebook
 from neoai_utils.errors import AssetError
 
 mpl.use("Agg")

@@ -12,7 +12,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from neoai_utils.commands import headless
+from neoai_utils.commands import notebooks
+from neoai_utils.commands import run as runs
 from neoai_utils.tabular import files
 
 SENSORS = [f"feat_{i}" for i in range(9)]
@@ -102,7 +103,7 @@ def test_the_notebook_plays_to_its_end(
     ids = write(make(np.random.default_rng(0)), tmp_path / "data")
     parameters = {"data_dir": str(tmp_path / "data"), "out_dir": str(tmp_path / "out"), "folds": 2, "weight_power": 1.0}
     target = tmp_path / "task1.ipynb"
-    assert headless.execute(headless.find_notebook("task1"), target, parameters) is None
+    assert runs.execute(notebooks.find_notebook("task1"), target, parameters) is None
     rows = [row.rsplit(",", 1) for row in (tmp_path / "out/submission.csv").read_text().splitlines()[1:]]
     assert [name for name, _ in rows] == [str(name) for name in ids], "as they were, in their order"
     assert np.isfinite([float(value) for _, value in rows]).all()

@@ -23,7 +23,7 @@ from PIL import Image
 from neoai_utils.commands import gallery
 from neoai_utils.errors import DataError, DataWarning, NeoaiError
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 SUMMARY = """           score  recovered
 baseline   0.100      0.000
 published    NaN        NaN
@@ -154,14 +154,14 @@ def test_every_link_and_anchor_resolves(site: Site) -> None:
             assert not anchor or site.pages[target].find(id=anchor), f"{path}: #{anchor}"
 
 
-def test_every_picture_is_told_and_lies_in_the_page(site: Site) -> None:
+def test_every_figure_has_a_text_and_is_in_the_page(site: Site) -> None:
     for page in site.pages.values():
         for picture in page.select("img"):
             assert str(picture["alt"]).startswith("Figure in “")
             assert str(picture["src"]).startswith("data:image/")
 
 
-def test_no_page_asks_the_network(site: Site) -> None:
+def test_no_page_needs_the_network(site: Site) -> None:
     for page in site.pages.values():
         policy = page.select_one('meta[http-equiv="Content-Security-Policy"]')
         assert policy is not None
@@ -224,8 +224,8 @@ def test_alternative_texts_say_what_the_notebook_says() -> None:
     given.cells.append(show("%matplotlib inline", png=png("red")))
     given.cells[-1].outputs[0].metadata["image/png"] = {"alt": "by hand"}
     gallery.describe_figures(given)
-    found = [o.get("metadata", {}).get("image/png", {}).get("alt") for c in given.cells for o in c.get("outputs", [])]
-    assert [alt for alt in found if alt] == [
+    texts = [o.get("metadata", {}).get("image/png", {}).get("alt") for c in given.cells for o in c.get("outputs", [])]
+    assert [alt for alt in texts if alt] == [
         "Figure in “1. A look”. The dots are ours.",
         "Figure in “Closer”. Axes: time, score.",
         "Figure in “Closer”. The ladder as horizontal bars in order, the ceiling as a line.",
@@ -241,7 +241,7 @@ def test_a_run_is_shown_if_it_succeeded(shelf: Path) -> None:
     assert gallery.read_story("task5").problem == "Repair it."  # no results.json: that run failed
     (shelf / "outputs/task5/results.json").write_text("{}")
     story = gallery.read_story("task5")
-    assert (story.problem, story.played) == ("Just now.", True)
+    assert (story.problem, story.from_run) == ("Just now.", True)
     gallery.build()
     cards = Site(shelf / "outputs").index.select(".card")
     assert ["your last run" in card.get_text() for card in cards] == [True, False]
@@ -285,7 +285,7 @@ def test_a_failed_build_leaves_the_old_pages(
     assert not list(shelf.rglob("*.part"))
 
 
-def test_what_cannot_be_built_is_told(shelf: Path) -> None:
+def test_what_cannot_be_built_is_an_error(shelf: Path) -> None:
     (shelf / "a-file").write_text("")
     with pytest.raises(NeoaiError, match="cannot create the folder"):
         gallery.build(shelf / "a-file")
@@ -319,7 +319,7 @@ def contrast(one: str, other: str) -> float:
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_all_words_stand_out_by_day_and_by_night() -> None:
+def test_all_words_have_enough_contrast_in_light_and_dark_mode() -> None:
     """WCAG 2.2, success criterion 1.4.3: a contrast of 4.5 at least."""
     from pygments.styles import get_style_by_name
 
@@ -356,11 +356,11 @@ def browser() -> Iterator[Any]:
 def test_a_browser_shows_every_page(site: Site, browser: Any, scheme: str, width: int) -> None:
     context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
     page = context.new_page()
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    console: list[str] = []
+    requests: list[str] = []
+    page.on("console", lambda message: console.append(message.text))
+    page.on("pageerror", lambda error: console.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
     for path in site.pages:
         page.goto(path.as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width, path
@@ -368,6 +368,6 @@ def test_a_browser_shows_every_page(site: Site, browser: Any, scheme: str, width
         assert page.evaluate(broken) == 0, path
         corner = Image.open(io.BytesIO(page.screenshot())).convert("L").getpixel((width - 1, 799))
         assert corner > 200 if scheme == "light" else corner < 60, path
-    assert not said
-    assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
+    assert not console
+    assert {url.partition(":")[0] for url in requests} <= {"file", "data"}
     context.close()

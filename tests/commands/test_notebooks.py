@@ -15,10 +15,12 @@ from typing import Any
 import nbformat
 import pytest
 
-from neoai_utils.commands import books, bundle, cli, gallery, headless, sweep
-from neoai_utils.errors import DataError, DataWarning
+from neoai_utils.commands import bundle, gallery, notebooks, sweep
+from neoai_utils.commands import run as runs
+from neoai_utils.errors import DataError, DataWarning, ParameterError
+from tests.commands.small import command
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 CODE = 'data_dir: str = ""\nout_dir: str = ""\nseed: int = 1'
 GUARD = "from neoai_utils import parameters\n\nparameters.check(globals())"
 WRITE = """import json, pathlib
@@ -123,15 +125,6 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "notebooks"
 
 
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["neoai", *words])
-    try:
-        cli.main()
-    except SystemExit as stopped:
-        return stopped.code or 0
-    return 0
-
-
 @pytest.mark.parametrize("kind", READABLE)
 def test_what_other_editors_save_is_read(kind: str, shelf: Path) -> None:
     """One reader for all; the file stays as it is; gallery, sweep and upload take the notebook."""
@@ -139,23 +132,23 @@ def test_what_other_editors_save_is_read(kind: str, shelf: Path) -> None:
     path.write_bytes(READABLE[kind])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        book = books.read(path)
+        book = notebooks.read(path)
         nbformat.validate(book)
         assert (book.nbformat, book.nbformat_minor) == (4, 5)
         assert "widgets" not in book.metadata
-        assert book.cells[books.parameters_place(book, path)].source == CODE
+        assert book.cells[notebooks.parameters_index(book, path)].source == CODE
         story = gallery.read_story("task5")
     assert "Small" in story.body
     assert (story.figure is None) is (kind in ("format 3", "no outputs and counts"))
-    assert len(sweep.plan("5", {"seed": ["1", "2"]}).points) == 2
-    nbformat.validate(nbformat.reads(bundle.bundle("5").decode(), as_version=4))
+    assert len(sweep.plan("task5", {"seed": ["1", "2"]}).points) == 2
+    nbformat.validate(nbformat.reads(bundle.bundle("task5").decode(), as_version=4))
     assert path.read_bytes() == READABLE[kind]
 
 
 @pytest.mark.parametrize("kind", ["a byte-order mark", "format 3", "no metadata"])
-def test_what_other_editors_save_is_played(kind: str, shelf: Path) -> None:
+def test_what_other_editors_save_is_run(kind: str, shelf: Path) -> None:
     (shelf / "task5.ipynb").write_bytes(READABLE[kind])
-    done = headless.play("5", values={"seed": 4})
+    done = runs.run("task5", values={"seed": 4})
     assert (done.error, done.results) == (None, {"n": 4})
 
 
@@ -163,13 +156,13 @@ def test_what_other_editors_save_is_played(kind: str, shelf: Path) -> None:
 def test_what_is_no_notebook_is_named_and_the_others_are_shown(kind: str, shelf: Path, monkeypatch, capsys) -> None:
     (shelf / "task5.ipynb").write_bytes(BROKEN[kind])
     with pytest.raises(DataError, match=r"task5\.ipynb is no notebook: .+ (Copy it|Open it in Jupyter)"):
-        books.read(shelf / "task5.ipynb")
+        notebooks.read(shelf / "task5.ipynb")
     for words in (["bundle", "5"], ["sweep", "5", "-p", "seed", "1"], ["run", "5", "-p", "seed", "1"]):
-        assert run(monkeypatch, *words) == 1
-        told = capsys.readouterr().err
-        assert "task5.ipynb is no notebook" in told
-        assert "Traceback" not in told
-    assert "task5.ipynb is no notebook" in headless.play("5").error
+        assert command(monkeypatch, *words) == 1
+        printed = capsys.readouterr().err
+        assert "task5.ipynb is no notebook" in printed
+        assert "Traceback" not in printed
+    assert "task5.ipynb is no notebook" in runs.run("task5").error
     with pytest.warns(DataWarning, match=r"task5\.ipynb is no notebook: .+ Its page is left out"):
         gallery.build()
     assert sorted(path.name for path in Path("outputs/gallery").iterdir()) == ["task7.html"]
@@ -189,24 +182,40 @@ def test_an_output_that_cannot_be_shown_costs_its_page_alone(data: dict, shelf: 
     assert (shelf.parent / "outputs/gallery/task7.html").is_file()
 
 
-def test_a_lost_tag_is_told_with_its_remedy(shelf: Path, monkeypatch, capsys) -> None:
+def test_a_lost_tag_is_named_with_its_remedy(shelf: Path, monkeypatch, capsys) -> None:
     book = copy.deepcopy(plain())
     del book["cells"][1]["metadata"]["tags"]
     (shelf / "task5.ipynb").write_text(json.dumps(book))
     for words in (["bundle", "5"], ["sweep", "5", "-p", "seed", "1"], ["run", "5", "-p", "seed", "2"]):
-        assert run(monkeypatch, *words) == 1
-        told = capsys.readouterr().err
-        assert "no cell has the tag `parameters`. Set it on the cell that declares the parameters" in told
-        assert "Traceback" not in told
-    assert "no cell has the tag `parameters`" in headless.play("5", Path("elsewhere")).error
+        assert command(monkeypatch, *words) == 1
+        printed = capsys.readouterr().err
+        assert "no cell has the tag `parameters`. Set it on the cell that declares the parameters" in printed
+        assert "Traceback" not in printed
+    assert "no cell has the tag `parameters`" in runs.run("task5", Path("elsewhere")).error
     gallery.build()
 
 
 def test_the_command_shows_a_notebook_that_is_left_out_as_one_plain_line(shelf: Path) -> None:
     (shelf / "task5.ipynb").write_text("{")
-    command = [sys.executable, "-m", "neoai_utils.commands.cli", "gallery"]
+    command = [sys.executable, "-m", "neoai_utils.commands.app", "gallery"]
     done = subprocess.run(
         command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
     )
     assert len(done.stderr.splitlines()) == 1
     assert done.stderr.startswith("Warning: notebooks/task5.ipynb is no notebook: its text is not JSON")
+
+
+def test_the_notebooks_of_the_current_folder_are_listed(shelf: Path) -> None:
+    assert notebooks.available() == ["task7"]
+    assert notebooks.find_notebook("task7") == Path("notebooks/task7.ipynb")
+    with pytest.raises(DataError, match=r"task5\.ipynb does not exist; existing notebooks: task7\. Run this in"):
+        notebooks.find_notebook("task5")
+
+
+def test_typed_values_have_the_types_that_the_notebook_declares(shelf: Path) -> None:
+    path = shelf / "task7.ipynb"
+    assert notebooks.typed(path, {"seed": ["1", "2e3"], "data_dir": ["5"]}) == {"seed": [1, 2000], "data_dir": ["5"]}
+    with pytest.raises(ParameterError, match="task7: unknown parameter 'sede': did you mean seed"):
+        notebooks.typed(path, {"sede": ["1"]})
+    with pytest.raises(ParameterError, match="out_dir follows from the output folder"):
+        notebooks.typed(path, {"out_dir": ["x"]})

@@ -1,10 +1,10 @@
-"""The `neoai` command: play notebooks once or over a grid, show them, grade, write a miniature or an upload."""
+"""The `neoai` command: run notebooks once or over a grid, show them, grade, write a miniature or an upload."""
 
 from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
@@ -15,10 +15,13 @@ from rich.console import Console
 from rich.table import Table
 
 from neoai_utils import competitions, runtime, storage, workspace
-from neoai_utils.commands import badges, headless, repository
+from neoai_utils.commands import badges, notebooks, report, repository
 from neoai_utils.commands import bundle as uploads
+from neoai_utils.commands import run as runs
 from neoai_utils.commands import sweep as sweeps
-from neoai_utils.commands.headless import Play, number, share
+from neoai_utils.commands.report import number, share
+from neoai_utils.commands.run import Run
+from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import DataError, NeoaiError, ParameterError
 
 __all__ = ["app", "main"]
@@ -41,7 +44,7 @@ def run(
     parameter: Parameter = None,
     store: Annotated[
         bool,
-        typer.Option("--store", help="Put the executed notebooks back into notebooks/, and the scores into README.md."),
+        typer.Option("--store", help="Store the executed notebooks in notebooks/ and the scores in README.md."),
     ] = False,
     jobs: Annotated[
         int | None,
@@ -50,62 +53,62 @@ def run(
         ),
     ] = None,
 ) -> None:
-    """Play notebooks, one line each, then show the table of scores."""
-    texts = dict(_split(text) for text in parameter or [])
-    named = [competitions.find(task).task for task in tasks] if tasks else headless.available()
-    chosen = list(dict.fromkeys(named))
-    if not chosen:
+    """Run notebooks, one line each, then show the table of scores."""
+    names = _resolve(tasks) if tasks else notebooks.available()
+    if not names:
         raise DataError("no notebooks here: run this in the folder that holds notebooks/.")
-    # a missing notebook or a mistyped parameter is told before the first is played
-    given = {task: headless.typed(headless.find_notebook(task), texts) for task in chosen}
+    # a missing notebook or a mistyped parameter is an error before the first one runs
+    texts = _collect(parameter)
+    typed = {name: notebooks.typed(notebooks.find_notebook(name), texts) for name in names}
+    values = {name: {key: last for key, (*_, last) in lists.items()} for name, lists in typed.items()}
     if jobs is None:
-        jobs = 1 if store or len(chosen) == 1 else headless.default_jobs()
-    plays = sorted(_played(chosen, outputs, given, jobs), key=lambda done: chosen.index(done.task))
-    if any(p.results for p in plays):
-        screen.print(_table(plays))
-    screen.print(f"outputs lie in {outputs}/")
+        jobs = 1 if store or len(names) == 1 else runs.default_jobs()
+    finished = sorted(_run_all(names, outputs, values, jobs), key=lambda done: names.index(done.task))
+    if any(done.results for done in finished):
+        screen.print(_table(finished))
+    screen.print(f"outputs are in {outputs}/")
     if store:
-        _store(plays)
+        _store(finished)
     _show(outputs)
-    if any(p.error for p in plays):
+    if any(done.error for done in finished):
         raise typer.Exit(1)
 
 
 @app.command()
 def gallery(outputs: Outputs = Path("outputs")) -> None:
-    """Make a site to read: OUTPUTS/index.html with the scores, and each story as a page that needs no network.
+    """Write OUTPUTS/index.html with the scores, and each notebook as a page that needs no network.
 
-    Shows the notebooks played last; where a task was not played, or failed, the one stored in notebooks/.
+    Shows the last run of each notebook; if there is none, or it failed, the notebook stored in notebooks/.
     """
     from neoai_utils.commands.gallery import build
 
     runtime.quiet_libraries()
-    screen.print(f"read {build(outputs)}", soft_wrap=True, markup=False)
+    screen.print(f"open {build(outputs)}", soft_wrap=True, markup=False)
 
 
 @app.command()
 def score(
     task: Annotated[str, typer.Argument(help="The task, such as 7.")],
-    submission: Annotated[Path, typer.Argument(help="A submission.csv.")],
+    submission: Annotated[Path, typer.Argument(help="The submission, a CSV file.")],
     seed: Annotated[int, typer.Option(help="Which miniature it was made for.")] = 0,
 ) -> None:
     """Grade a submission against the answers of the miniature."""
-    facts = competitions.find(task)
-    folder = workspace.build_miniature(facts.task, seed)
-    grades = workspace.grade_file(facts.task, submission, folder)
-    for name, value in {"score": grades.score, **grades.parts}.items():
-        screen.print(f"{name:20s} {value:.4f}")
+    name = competitions.find(task).task
+    folder = workspace.build_miniature(name, seed)
+    grades = workspace.grade_file(name, submission, folder)
+    for part, value in {"score": grades.score, **grades.parts}.items():
+        screen.print(f"{part:20s} {value:.4f}")
 
 
 @app.command()
 def miniature(
     task: Annotated[str, typer.Argument(help="The task, such as 7.")],
-    folder: Annotated[Path, typer.Argument(help="A new folder; gets data/ and answers/.")],
+    folder: Annotated[Path, typer.Argument(help="A new folder for data/ and answers/.")],
     seed: Annotated[int, typer.Option(help="Which of the many possible miniatures.")] = 0,
 ) -> None:
-    """Write a miniature of the competition, in its exact file format, with the answers apart."""
+    """Write a miniature of the competition in its exact file format, with the answers in a folder of their own."""
     built = workspace.build_miniature(competitions.find(task).task, seed)
-    headless.copy_to(built, folder)
+    storage.copy_folder(built, folder)
     screen.print(f"{folder}/data holds the competition's files, {folder}/answers the hidden answers")
 
 
@@ -121,17 +124,17 @@ def bundle(
     """Write notebooks that carry the library inside, ready for `kaggle kernels push`."""
     if every == bool(tasks):
         raise ParameterError("name tasks, such as `neoai bundle task7`, or write `neoai bundle --all`.")
-    chosen = headless.available() if every else [competitions.find(task).task for task in tasks or []]
-    for task in chosen:
-        headless.find_notebook(task)  # a missing one is told before the first is written
-    for task in chosen:
-        written = uploads.write(task, folder, user)
-        size = (written / f"{written.name}.ipynb").stat().st_size
+    names = _resolve(tasks) if tasks else notebooks.available()
+    for name in names:
+        notebooks.find_notebook(name)  # a missing one is an error before the first is written
+    for name in names:
+        written = uploads.write(name, folder, user)
+        size = (written / f"{name}.ipynb").stat().st_size
         screen.print(f"{size / 1000:4.0f} kB   kaggle kernels push -p {written}", soft_wrap=True, markup=False)
-        if uploads.NEEDS[task].attach:
-            screen.print(f"          {uploads.NEEDS[task].attach}", soft_wrap=True, markup=False)
+        if attach := COMPETITIONS[name].needs.attach:
+            screen.print(f"          {attach}", soft_wrap=True, markup=False)
     if user == uploads.USER:
-        screen.print(f"first put your Kaggle name in place of {user}, or give it here: --user NAME", soft_wrap=True)
+        screen.print(f"first replace {user} by your Kaggle name, or give it here: --user NAME", soft_wrap=True)
 
 
 @app.command()
@@ -140,7 +143,7 @@ def address(
 ) -> None:
     """Show the repository's address, or set it, and write it into badges, first cells and README.md.
 
-    It stands in pyproject.toml alone; all else is generated from there.
+    pyproject.toml alone holds it; the rest is generated from there.
     """
     if url is not None:
         repository.set_address(url)
@@ -174,7 +177,7 @@ def sweep(
     ] = Backend.local,
     scheduler: Annotated[str | None, typer.Option(help="Address of the Dask scheduler, tcp://HOST:8786.")] = None,
 ) -> None:
-    """Play a notebook at every combination of parameter values; a finished point is not run again.
+    """Run a notebook at every combination of parameter values; a finished point is not run again.
 
     Leaves sweep.csv, sweep.png and each point's notebook in OUTPUTS/sweeps/TASK. The words after -p NAME are its
     values, up to the next option; a value that begins with a dash and is no number is written -p NAME=VALUE.
@@ -182,32 +185,43 @@ def sweep(
     """
     if (backend is Backend.dask) != (scheduler is not None):
         raise ParameterError("--backend dask and --scheduler ADDRESS belong together: give both or none.")
-    plan = sweeps.plan(task, _grid(parameter or []), outputs)
-    plays = sweeps.finished(plan)
-    total = len(plan.points)
+    planned = sweeps.plan(competitions.find(task).task, _collect(parameter), outputs)
+    done = sweeps.finished(planned)
+    total = len(planned.points)
     screen.print(
-        f"{plan.task}: {total} points, {len(plays)} of them finished before; outputs lie in {plan.folder}/",
+        f"{planned.task}: {total} points, {len(done)} of them finished before; outputs are in {planned.folder}/",
         soft_wrap=True,
     )
-    sweeps.write(plan, plays)
-    for point, done in sweeps.run(plan, plays, jobs, scheduler):
-        plays.append(done)
-        setting = ", ".join(f"{name} {value}" for name, value in point.parameters.items())
-        screen.print(f"{len(plays)}/{total}  " + _line(done, setting), soft_wrap=True, markup=False)
-        sweeps.write(plan, plays)
-    failed = sum(play.error is not None for play in plays)
+    sweeps.write(planned, done)
+    for point, latest in sweeps.run(planned, done, jobs, scheduler):
+        done.append(latest)
+        values = ", ".join(f"{name} {value}" for name, value in point.parameters.items())
+        screen.print(f"{len(done)}/{total}  " + _line(latest, values), soft_wrap=True, markup=False)
+        sweeps.write(planned, done)
+    failed = sum(ended.error is not None for ended in done)
     if failed:
         screen.print(f"{failed} of {total} points failed; the same command runs them again")
         raise typer.Exit(1)
 
 
-def _grid(texts: list[str]) -> dict[str, list[str]]:
-    """Collect the values of each parameter."""
-    grid: dict[str, list[str]] = {}
-    for text in texts:
-        name, value = _split(text)
-        grid.setdefault(name, []).append(value)
-    return grid
+def _resolve(tasks: Iterable[str]) -> list[str]:
+    """Return the exact names of tasks, each once: "task7" for "7"."""
+    return list(dict.fromkeys(competitions.find(task).task for task in tasks))
+
+
+def _collect(words: Iterable[str] | None) -> dict[str, list[str]]:
+    """Collect the values of each parameter from words such as "name=value".
+
+    Raises:
+        ParameterError: there is no value, or the name is no identifier.
+    """
+    values: dict[str, list[str]] = {}
+    for word in words or []:
+        name, equals, value = word.partition("=")
+        if not equals or not name.isidentifier():
+            raise ParameterError(f"{word!r} is not a parameter; write -p NAME VALUE")
+        values.setdefault(name, []).append(value)
+    return values
 
 
 def _join_parameters(words: list[str]) -> list[str]:
@@ -232,7 +246,7 @@ def _join_parameters(words: list[str]) -> list[str]:
 
 
 def _is_option(word: str) -> bool:
-    """Tell an option from a value; a negative number is a value."""
+    """Return whether a word is an option; a negative number is a value."""
     try:
         float(word)
     except ValueError:
@@ -240,40 +254,28 @@ def _is_option(word: str) -> bool:
     return False
 
 
-def _split(text: str) -> tuple[str, str]:
-    """Split `name=value`.
-
-    Raises:
-        ParameterError: there is no value, or the name cannot be one.
-    """
-    name, equals, value = text.partition("=")
-    if not equals or not name.isidentifier():
-        raise ParameterError(f"{text!r} is not a parameter; write -p NAME VALUE")
-    return name, value
-
-
 def _show(outputs: Path) -> None:
-    """Build the gallery after a run; whatever goes wrong with it, the run is done and keeps its exit status."""
+    """Build the gallery after a run; an error there does not change the run's exit status."""
     try:
         gallery(outputs)
-    except (Exception, KeyboardInterrupt) as problem:
-        reason = " ".join(str(problem).split()) or type(problem).__name__
+    except (Exception, KeyboardInterrupt) as error:
+        reason = " ".join(str(error).split()) or type(error).__name__
         screen.print(f"the gallery was not built: {reason}; neoai gallery tries again", soft_wrap=True, markup=False)
 
 
-def _played(tasks: list[str], outputs: Path, given: dict[str, dict[str, object]], jobs: int) -> Iterator[Play]:
-    """Play tasks and print a line for each as it ends; a terminal shows how many are still to come."""
+def _run_all(tasks: list[str], outputs: Path, values: Mapping[str, Mapping[str, object]], jobs: int) -> Iterator[Run]:
+    """Run tasks and print a line for each as it ends; a terminal shows how many are left."""
     left = len(tasks)
-    with screen.status(f"{left} to play …") if screen.is_terminal else nullcontext() as status:
-        for done in headless.play_all(tasks, outputs, given, jobs):
-            screen.print(_line(done, competitions.find(done.task).title), soft_wrap=True, markup=False)
+    with screen.status(f"{left} to run …") if screen.is_terminal else nullcontext() as status:
+        for done in runs.run_all(tasks, outputs, values, jobs):
+            screen.print(_line(done, COMPETITIONS[done.task].title), soft_wrap=True, markup=False)
             left -= 1
             if status is not None:
-                status.update(f"{left} to play …")
+                status.update(f"{left} to run …")
             yield done
 
 
-def _line(done: Play, title: str) -> str:
+def _line(done: Run, title: str) -> str:
     start = f"{done.task}  {title:32s} {done.seconds:5.0f} s  "
     if done.results is None:
         return start + f"failed: {done.error} (see {done.notebook})"
@@ -281,39 +283,36 @@ def _line(done: Play, title: str) -> str:
     return start + (f"{metric} {ours:.3f}" if ours is not None else "submission written, answers unknown")
 
 
-def _table(plays: list[Play]) -> Table:
+def _table(finished: Iterable[Run]) -> Table:
     table = Table(title="score of each task; recovered = (ours - baseline) / (ceiling - baseline)")
     table.add_column("task")
     for column in ("baseline", "published", "ours", "ceiling", "recovered", "seconds", "MB"):
         table.add_column(column, justify="right")
-    for done in plays:
-        found = done.results
-        if found is None:
+    for done in finished:
+        if done.results is None:
             table.add_row(done.task, "failed")
             continue
-        scores = [number(found[key]) for key in ("baseline", "published", "ours", "ceiling")]
-        memory = found["peak_memory_mb"]
-        table.add_row(
-            done.task, *scores, share(found["recovered"]), f"{done.seconds:.0f}", f"{memory:.0f}" if memory else "–"
-        )  # fmt: skip
+        scores = [number(done.results[role]) for role in ("baseline", "published", "ours", "ceiling")]
+        recovered, memory = share(done.results["recovered"]), done.results["peak_memory_mb"]
+        table.add_row(done.task, *scores, recovered, f"{done.seconds:.0f}", f"{memory:.0f}" if memory else "–")
     return table
 
 
-def _store(plays: list[Play]) -> None:
-    for done in plays:
-        screen.print(f"stored {headless.store(done)}")
+def _store(finished: Iterable[Run]) -> None:
+    for done in finished:
+        screen.print(f"stored {report.store(done)}")
     badges.renew()
     readme = Path("README.md")
     if readme.is_file():
-        text = headless.update_scores(readme.read_text(encoding="utf-8"), plays)
+        text = report.update_scores(readme.read_text(encoding="utf-8"), finished)
         with storage.atomic_path(readme) as temporary:
             temporary.write_text(text, encoding="utf-8")
-        headless.draw_overview(Path(".github/overview.png"))
-        screen.print("updated the score table and the picture of README.md")
+        report.draw_overview(Path(".github/overview.png"))
+        screen.print("updated the score table and the overview figure of README.md")
 
 
 def main() -> None:
-    """Run the command; an error of ours ends it with its message alone and exit status 1."""
+    """Run the command; a `NeoaiError` ends it with one line and exit status 1."""
     try:
         app(args=_join_parameters(sys.argv[1:]))
     except NeoaiError as error:

@@ -1,44 +1,21 @@
-"""The repository's address stands once, and what is written from it agrees with it."""
+"""One file holds the repository's address, and what is generated from it agrees with it."""
 
 from __future__ import annotations
 
-import re
-import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from neoai_utils.commands import badges, bundle, cli, headless, repository
+from neoai_utils.commands import imports, report, repository
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import NeoaiError, ParameterError
 from tests import bare_environment
+from tests.commands.small import command, contents
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 OTHER = "https://github.com/someone-else/my.copy_2"
-
-
-@pytest.fixture
-def copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Stand in a copy of what the address stands in."""
-    for name in ("README.md", "pyproject.toml"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks", ignore=shutil.ignore_patterns(".*"))
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
-
-
-def contents(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): p.read_text(encoding="utf-8") for p in folder.rglob("*") if p.is_file()}
-
-
-def run(monkeypatch: pytest.MonkeyPatch, *words: str) -> int:
-    monkeypatch.setattr(sys, "argv", ["neoai", *words])
-    with pytest.raises(SystemExit) as stopped:
-        cli.main()
-    return stopped.value.code or 0
 
 
 def getting(task: str) -> str:
@@ -48,38 +25,13 @@ def getting(task: str) -> str:
     return source.removesuffix(repository.without_getting(source))
 
 
-def test_the_notebooks_are_as_the_address_says(copy: Path) -> None:
-    before = contents(copy)
-    assert badges.renew() == [], "run `neoai address`"
-    assert contents(copy) == before
-
-
-def test_a_fork_sets_its_address_with_one_command(copy: Path, monkeypatch, capsys) -> None:
-    before, old = contents(copy), repository.address()
-    assert run(monkeypatch, "address", f"{OTHER}.git") == 0
-    said = capsys.readouterr().out.splitlines()
-    assert said == [*(f"rewrote notebooks/{task}.ipynb" for task in COMPETITIONS), "rewrote README.md", OTHER]
-    after = contents(copy)
-    for name, text in before.items():
-        new = after[name]
-        assert new != text
-        assert new == text.replace(old, OTHER).replace(
-            old.removeprefix("https://github.com/"), OTHER.removeprefix("https://github.com/")
-        ), name
-    assert run(monkeypatch, "address", old) == 0
-    assert contents(copy) == before
-    capsys.readouterr()
-    assert run(monkeypatch, "address") == 0
-    assert capsys.readouterr().out == f"{old}\n"
-
-
-def test_the_address_stands_once() -> None:
+def test_one_file_holds_the_address() -> None:
     """Apart from what is generated."""
     name = repository.address().removeprefix("https://github.com/")
     assert (ROOT / "pyproject.toml").read_text(encoding="utf-8").count(name) == 1
     texts = {path: path.read_text(encoding="utf-8") for path in (ROOT / "neoai_utils").rglob("*.py")}
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    texts[ROOT / "README.md"] = headless.update_section(readme, "clone", "")
+    texts[ROOT / "README.md"] = report.update_section(readme, "clone", "")
     assert [path.name for path, text in texts.items() if name in text] == []
 
 
@@ -97,19 +49,6 @@ def test_addresses_are_taken_as_they_are_copied(copy: Path, given: str, written:
     assert repository.address() == written
 
 
-def test_a_folder_is_an_address_too(copy: Path) -> None:
-    """A copy that does not lie on GitHub has no badges, and says so."""
-    place = copy / "a clone"
-    place.mkdir()
-    repository.set_address("a clone")
-    assert repository.address() == place.as_uri()
-    badges.renew()
-    text = (copy / "notebooks/task5.ipynb").read_text(encoding="utf-8")
-    assert f"git+{place.as_uri()}" in text
-    assert "open-in-kaggle.svg" not in text
-    assert "does not lie on GitHub" in text
-
-
 @pytest.mark.parametrize(
     "given", ["", "neoai", "ftp://a/b", 'https://a/b"', "https://a/b\nname = 1", "https://a/b c", "absent/"]
 )
@@ -117,7 +56,7 @@ def test_what_is_no_address_is_refused(copy: Path, given: str, monkeypatch, caps
     before = contents(copy)
     with pytest.raises(ParameterError, match="is no address of a repository, such as https://github"):
         repository.set_address(given)
-    assert run(monkeypatch, "address", given) == 1
+    assert command(monkeypatch, "address", given) == 1
     assert "is no address" in capsys.readouterr().err
     assert contents(copy) == before
 
@@ -158,7 +97,7 @@ def test_the_lines_are_short_and_name_what_the_notebook_needs(task: str) -> None
     lines = [line for line in getting(task).splitlines() if line]
     assert len(lines) <= 14
     assert f'"git+{repository.address()}"' in getting(task)
-    assert " ".join(bundle.packages(task)) in " ".join(getting(task).split())
+    assert " ".join(imports.packages(task)) in " ".join(getting(task).split())
 
 
 def test_without_a_network_one_sentence_names_the_upload(tmp_path: Path) -> None:
@@ -175,29 +114,6 @@ def test_without_a_network_one_sentence_names_the_upload(tmp_path: Path) -> None
     )
     assert done.returncode == 1
     assert done.stdout == ""
-    told = "RuntimeError: no library: turn on Internet, or use the upload instead (`neoai bundle task7`)"
-    assert done.stderr.splitlines()[-1] == told
+    message = "RuntimeError: no library: turn on Internet, or use the upload instead (`neoai bundle task7`)"
+    assert done.stderr.splitlines()[-1] == message
     assert "During handling" not in done.stderr
-
-
-def test_what_a_notebook_needs_is_found_through_the_code_alone() -> None:
-    """Known from reading the notebooks: what each needs beyond what all need."""
-    every = set.intersection(*(set(bundle.packages(task)) for task in COMPETITIONS))
-    assert every == {
-        "filelock",
-        "matplotlib",
-        "numpy",
-        "pandas",
-        "platformdirs",
-        "sklearn",
-        "torch",
-        "tqdm",
-        "transformers",
-    }
-    assert "lightgbm" in bundle.packages(1)
-    assert {"timm", "peft"} <= set(bundle.packages(2))
-    assert {"gguf", "sae_lens", "accelerate"} <= set(bundle.packages(3))  # gguf: transformers imports it
-    assert set(bundle.packages(5)) - every == {"safetensors", "scipy"}  # of `offline` it uses what reads MiniLM alone
-    assert "onnx" in bundle.packages(7)  # DINOv2, through an attribute of `offline`
-    assert {"hassil", "seqeval"} <= set(bundle.packages(8))  # hassil: the miniature
-    assert not any(re.search("[A-Z].*-", name) for task in COMPETITIONS for name in bundle.packages(task))

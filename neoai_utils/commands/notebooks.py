@@ -1,32 +1,61 @@
-"""Notebooks as files: read what any editor has saved, and find the parameters cell.
+"""Where the notebooks are, and how they are read.
 
-Editors differ in what they leave out and in what they add. Colab saves the state of widgets in a form that nbconvert
-does not read (nbconvert, issue 1731), Windows' Notepad puts a byte-order mark in front, and others leave out ids,
-metadata or the number of the format.
+Editors save notebooks in different ways. Colab saves the state of widgets in a form that nbconvert does not read
+(nbconvert, issue 1731), Windows' Notepad adds a byte-order mark, and others leave out ids, metadata or the number of
+the format. `read` accepts all of these.
 """
 
 from __future__ import annotations
 
 import json
 import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from neoai_utils.errors import DataError
+from neoai_utils import parameters
+from neoai_utils.competitions import COMPETITIONS
+from neoai_utils.errors import DataError, ParameterError
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["parameters_place", "read"]
+__all__ = ["available", "code_of", "find_notebook", "notebooks_dir", "parameters_index", "read", "typed"]
 
 _OUTPUTS = ("display_data", "error", "execute_result", "stream")
+
+
+def notebooks_dir() -> Path:
+    """Return the notebooks folder below the current folder, else the one beside the library."""
+    here = Path("notebooks")
+    return here if here.is_dir() else Path(__file__).resolve().parents[2] / "notebooks"
+
+
+def available() -> list[str]:
+    """Return the tasks that have a notebook, in order."""
+    return [task for task in COMPETITIONS if (notebooks_dir() / f"{task}.ipynb").is_file()]
+
+
+def find_notebook(task: str) -> Path:
+    """Return the notebook of a task, such as "task7".
+
+    Raises:
+        DataError: the notebook is missing; the message names those that exist.
+    """
+    path = notebooks_dir() / f"{task}.ipynb"
+    if not path.is_file():
+        raise DataError(
+            f"{path} does not exist; existing notebooks: {', '.join(available()) or 'none'}. "
+            "Run this in the folder that holds notebooks/."
+        )
+    return path
 
 
 def read(path: Path) -> NotebookNode:
     """Read a notebook, written in any version of the format, as one of format 4.5.
 
-    What is missing and has one possible value is filled in; the state of widgets is left out, since only a script could
-    show it. The file stays as it is.
+    A missing entry with one possible value is filled in. The state of widgets is left out, since only a script could
+    show it. The file is not changed.
 
     Raises:
         DataError: the file is not readable or is no notebook.
@@ -50,19 +79,59 @@ def read(path: Path) -> NotebookNode:
     return book
 
 
-def parameters_place(book: NotebookNode, path: Path) -> int:
-    """Return the place of the cell that has the tag `parameters`.
+def parameters_index(book: NotebookNode, path: Path) -> int:
+    """Return the index of the cell that has the tag `parameters`.
+
+    Args:
+        book: the notebook.
+        path: its file, for the message.
 
     Raises:
-        DataError: no cell has it.
+        DataError: no cell has the tag.
     """
-    places = [place for place, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", [])]
-    if not places:
+    indices = [index for index, cell in enumerate(book.cells) if "parameters" in cell.metadata.get("tags", [])]
+    if not indices:
         raise DataError(
             f"{path}: no cell has the tag `parameters`. Set it on the cell that declares the parameters (in JupyterLab "
             "and in Kaggle's editor under the cell's tags), or copy the notebook again; some editors drop tags."
         )
-    return places[0]
+    return indices[0]
+
+
+def code_of(notebook: Path) -> list[tuple[str, list[str]]]:
+    """Return source and tags of each code cell: all that a run depends on.
+
+    Raises:
+        DataError: the file is no notebook.
+    """
+    cells = read(notebook).cells
+    return [(cell.source, cell.metadata.get("tags", [])) for cell in cells if cell.cell_type == "code"]
+
+
+def typed(notebook: Path, texts: Mapping[str, Sequence[str]]) -> dict[str, list[object]]:
+    """Read parameters from the command line as the types that a notebook declares.
+
+    Args:
+        notebook: the notebook.
+        texts: parameter -> its values as typed.
+
+    Returns:
+        Parameter -> its values.
+
+    Raises:
+        DataError: the file is no notebook, or none of its cells has the tag `parameters`.
+        ParameterError: `out_dir` is among the parameters, the notebook declares no parameter of that name (the message
+            suggests the closest one), or a value is not of the declared type.
+    """
+    if not texts:
+        return {}
+    if "out_dir" in texts:
+        raise ParameterError("out_dir follows from the output folder; give --outputs instead.")
+    book = read(notebook)
+    try:
+        return parameters.read_values(book.cells[parameters_index(book, notebook)].source, texts)
+    except ParameterError as error:
+        raise ParameterError(f"{notebook.stem}: {error}") from None
 
 
 def _line(error: Exception) -> str:
@@ -70,7 +139,7 @@ def _line(error: Exception) -> str:
 
 
 def _complete(content: dict[str, Any]) -> None:
-    """Fill in what may be missing in format 4; older formats are nbformat's own business."""
+    """Fill in missing entries of format 4; nbformat upgrades older formats."""
     if not isinstance(content, dict) or not ("cells" in content or "worksheets" in content):
         raise TypeError("it has no cells")
     _default(content, "metadata", {})
@@ -119,6 +188,6 @@ def _complete_output(output: dict[str, Any]) -> None:
 
 
 def _default(node: dict[str, Any], key: str, value: object, kinds: type | tuple[type, ...] = ()) -> None:
-    """Set what is missing or of another type than it should be."""
+    """Set an entry that is missing or has the wrong type."""
     if not isinstance(node.get(key), kinds or type(value)):
         node[key] = value

@@ -16,8 +16,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from neoai_utils import competitions
-from neoai_utils.commands import bundle, headless
+from neoai_utils.commands import bundle, notebooks
+from neoai_utils.competitions import COMPETITIONS
 
 try:
     importlib.metadata.version("kaggle")
@@ -71,7 +71,7 @@ def server() -> Iterator[Server]:
         made.shutdown()
 
 
-@pytest.mark.parametrize("task", headless.available())
+@pytest.mark.parametrize("task", notebooks.available())
 def test_the_client_of_kaggle_pushes_an_upload(task: str, server: Server, tmp_path: Path) -> None:
     folder = bundle.write(task, tmp_path / "dist", "someone")
     server.requests.clear()
@@ -91,15 +91,15 @@ def test_the_client_of_kaggle_pushes_an_upload(task: str, server: Server, tmp_pa
     assert "successfully pushed" in done.stdout
     assert "title does not resolve" not in done.stdout
     [(path, credentials, sent)] = server.requests
-    facts, needs = competitions.find(task), bundle.NEEDS[task]
+    facts = COMPETITIONS[task]
     assert path.endswith("/SaveKernel")
     assert credentials == "Basic " + b64encode(b"someone:no-key").decode()
     title = f"neoai {facts.number} {facts.title}"
     assert (sent["newTitle"], sent["slug"]) == (title, "someone/" + title.lower().replace(" ", "-"))
     assert (sent["language"], sent["kernelType"], sent["isPrivate"]) == ("python", "notebook", True)
     assert sent["competitionDataSources"] == [facts.slug]
-    assert sent.get("enableGpu", False) is needs.gpu
-    assert sent.get("machineShape") == ("NvidiaTeslaT4" if needs.gpu else None)
+    assert sent.get("enableGpu", False) is facts.needs.gpu
+    assert sent.get("machineShape") == ("NvidiaTeslaT4" if facts.needs.gpu else None)
     assert sent.get("enableInternet", False) is (task not in ("task1", "task2"))
     book = nbformat.reads(sent["text"], as_version=4)
     nbformat.validate(book)
