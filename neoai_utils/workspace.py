@@ -19,7 +19,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
-from neoai_utils import competitions, discovery, runtime, storage, tables
+from neoai_utils import competitions, discovery, runtime, storage, submissions
 from neoai_utils.competitions import Competition
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError
 from neoai_utils.scores import Grades, Ladder, Role, Row, recovered
@@ -187,8 +187,8 @@ class Workspace:
         grades = self._grades(frame)
         path, results_path = self.out_dir / SUBMISSION, self.out_dir / RESULTS
         with storage.atomic_path(path) as temporary:
-            tables.write_submission(frame, temporary)
-            tables.check_same(frame, self._files.parse_submission(temporary))
+            submissions.write_submission(frame, temporary)
+            submissions.check_same(frame, self._files.parse_submission(temporary))
             # a kill between the two files must not leave old results beside a new submission
             results_path.unlink(missing_ok=True)
         ours = self._record_ours(grades)

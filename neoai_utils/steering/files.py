@@ -27,7 +27,8 @@ from numpy.typing import NDArray
 from neoai_utils import errors, runtime
 from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.reading import read_text
-from neoai_utils.tables import LOST_CHARACTERS, read_csv, read_submission, require_paths
+from neoai_utils.submissions import read_submission
+from neoai_utils.tables import LOST_CHARACTERS, read_csv, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
