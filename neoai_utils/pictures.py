@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from neoai_utils.errors import DataError, first_of, warn
-from neoai_utils.signatures import stranger
+from neoai_utils.signatures import PICTURE, identify
 
 __all__ = ["BROKEN", "SUFFIXES", "Header", "by_number", "by_stem", "header", "listed", "opened", "read", "turn"]
 
@@ -124,7 +124,7 @@ def opened(path: Path, what: str = "picture") -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise DataError(f"{path} does not decode as a {what}: {error} Copy it again, or scale it down.") from error
     except BROKEN as error:
-        reason = stranger(path) if isinstance(error, UnidentifiedImageError) else ""
+        reason = identify(path, (PICTURE,)) if isinstance(error, UnidentifiedImageError) else ""
         reason = reason or f"{str(error) or type(error).__name__}. Copy the file again"
         raise DataError(f"{path} does not decode as a {what}: {reason}.") from error
 

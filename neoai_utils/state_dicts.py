@@ -14,7 +14,7 @@ from pickle import UnpicklingError  # the error alone; nothing is unpickled # no
 from typing import TYPE_CHECKING
 
 from neoai_utils.errors import DataError, first_of, warn
-from neoai_utils.signatures import is_safetensors, stranger
+from neoai_utils.signatures import PICKLE, TORCH, identify, is_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -105,11 +105,10 @@ def _reason(path: Path, error: Exception, pickled: str | None) -> str:
     remedy = _REMEDY.format(name=path.name)
     if pickled:
         return f"it holds a pickled {pickled}, and pickled objects are refused, as reading them runs code. {remedy}"
-    found = stranger(path)
-    if found and "data.pkl" not in found and "pickle" not in found:  # which torch's own files are
-        return found
-    said = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0].removesuffix(".")
-    return f"{said}. Copy it again. {remedy}"
+    if other := identify(path, (PICKLE, TORCH)):
+        return other
+    first = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0].removesuffix(".")
+    return f"{first}. Copy it again. {remedy}"
 
 
 def _networks(

@@ -222,10 +222,10 @@ class Workspace:
     def _record_ours(self, grades: Grades | None) -> Row:
         row = self.ladder.by_role("ours") or Row("ours", role="ours")
         extra = row.extra | dict(grades.parts if grades else {})
+        score = grades.score if grades else None
         return self.ladder.add(
-            row.name, score=grades.score if grades else None, validation=row.validation, seconds=row.seconds, role="ours",
-            **extra,
-        )  # fmt: skip
+            row.name, score=score, validation=row.validation, seconds=row.seconds, role="ours", **extra
+        )
 
     def _role_scores(self) -> dict[str, float | None]:
         rows = {role: self.ladder.by_role(role) for role in ("baseline", "published", "ours")}
