@@ -12,7 +12,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from neoai_utils import runtime
+from neoai_utils import discovery, runtime
 from neoai_utils.errors import AssetError, did_you_mean
 
 __all__ = ["find", "first_line"]
@@ -75,7 +75,7 @@ def _attached(name: str, marker: str) -> Path | None:
     wanted = _plain(name.rpartition("/")[2])
     top = runtime.kaggle_folder("input")
     found = []
-    for path in runtime.mounted(marker):
+    for path in discovery.mounted_files(marker):
         parts = path.parent.relative_to(top).parts
         if wanted in map(_plain, parts) or _calls_itself(path, name):
             found.append(path.parent)

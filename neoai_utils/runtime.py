@@ -11,7 +11,6 @@ import random
 import sys
 import time
 import warnings
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,11 +25,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PeakMemory",
     "Stopwatch",
-    "data_places",
     "fitting_torchao",
     "host",
     "kaggle_folder",
-    "mounted",
     "own_rows",
     "peak_memory_mb",
     "pick_device",
@@ -43,8 +40,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_COLAB = Path("/content")
-_DEEPEST, _MOST = 8, 5000  # of the folders below Kaggle's input that are looked into
 _earlier_peak = 0.0  # MB; of the time before `PeakMemory` made the kernel forget
 
 
@@ -334,34 +329,3 @@ def versions(*packages: str) -> dict[str, str]:
 def kaggle_folder(name: Literal["input", "working"]) -> Path:
     """Return Kaggle's folder of mounts or of outputs; `$KAGGLE_INPUT` and `$KAGGLE_WORKING` override them for tests."""
     return Path(os.environ.get(f"KAGGLE_{name.upper()}", f"/kaggle/{name}"))
-
-
-def mounted(name: str) -> list[Path]:
-    """Return the files of this name, in any case, below Kaggle's folder of mounts, those nearest to it first.
-
-    The search is bounded: eight folders deep, and 5,000 folders in all.
-    """
-    found: list[Path] = []
-    waiting = deque([(kaggle_folder("input"), 0)])
-    looked = 0
-    while waiting and looked < _MOST:
-        folder, depth = waiting.popleft()
-        looked += 1
-        with suppress(OSError), os.scandir(folder) as entries:
-            wanted = [entry for entry in entries if entry.is_dir() or entry.name.lower() == name.lower()]
-            for entry in sorted(wanted, key=lambda entry: entry.name):
-                if not entry.is_dir():
-                    found.append(Path(entry.path))
-                elif depth < _DEEPEST:
-                    waiting.append((Path(entry.path), depth + 1))
-    return found
-
-
-def data_places() -> tuple[Path, ...]:
-    """Return the folders that may hold a competition's folder.
-
-    They are Kaggle's mounts and, on Colab, the session's folder and the user's mounted drive.
-    """
-    mounted = kaggle_folder("input")
-    places = (mounted, mounted / "competitions")
-    return (*places, _COLAB, _COLAB / "drive" / "MyDrive") if host() == "colab" else places

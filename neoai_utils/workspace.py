@@ -324,7 +324,7 @@ def _find_data(competition: Competition, data_dir: str | Path) -> Path | None:
     tops = {name.split("/")[0] for name in required if "/" in name}
     if folder.name in tops and not (folder / folder.name).exists():
         folder = folder.parent  # pointed at the folder inside the archive
-    found = discovery.inside(folder, required)
+    found = discovery.find_below(folder, required)
     require_paths(found or folder, required)
     return found
 
@@ -334,7 +334,7 @@ def _required(competition: Competition) -> tuple[str, ...]:
 
 
 def _nowhere(competition: Competition) -> str:
-    return discovery.nowhere(competition.slug, _required(competition))
+    return discovery.not_found_message(competition.slug, _required(competition))
 
 
 def miniature_folder(task: str, seed: int = 0) -> Path:

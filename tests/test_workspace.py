@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from neoai_utils import runtime, storage, workspace
+from neoai_utils import discovery, storage, workspace
 from neoai_utils.commands.headless import read_scores
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError, UnknownTaskError
 from neoai_utils.workspace import build_miniature, miniature_folder, open_workspace
@@ -90,7 +90,7 @@ def test_mounted_files_are_found(fake_task, tmp_path: Path, mount: str) -> None:
 
 @pytest.mark.parametrize("place", [".", "drive/MyDrive"])
 def test_colab_keeps_files_in_the_session_or_on_a_drive(fake_task, tmp_path: Path, monkeypatch, place: str) -> None:
-    monkeypatch.setattr(runtime, "_COLAB", tmp_path / "content")
+    monkeypatch.setattr(discovery, "_COLAB", tmp_path / "content")
     folder = tmp_path / "content" / place / "neoai-2025-broken-bert"
     folder.mkdir(parents=True)
     right().to_csv(folder / "test.csv", index=False)
