@@ -20,7 +20,7 @@ import pytest
 from hypothesis import settings
 from nbformat.v4 import new_code_cell
 
-from neoai_utils import submissions, tables, workspace
+from neoai_utils import submissions, tables, task_modules
 from neoai_utils.scores import Grades
 
 settings.register_profile("no test gates on time", deadline=None)
@@ -77,7 +77,7 @@ class FakeTask:
         right = frame.sort_values("id")["target"].to_numpy() == answers
         return Grades(float(right.mean()), {"wrong": float((~right).sum())})
 
-    def room(self, competition: object, module: str) -> SimpleNamespace:
+    def load(self, competition: object, module: str) -> SimpleNamespace:
         return self.files if module == "files" else self.miniature
 
 
@@ -92,9 +92,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def fake_task(cache: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTask:
-    """Replace every task's rooms by the made-up competition."""
+    """Replace every task's modules by those of the made-up competition."""
     task = FakeTask()
-    monkeypatch.setattr(workspace, "_room", task.room)
+    monkeypatch.setattr(task_modules, "load", task.load)
     return task
 
 

@@ -23,7 +23,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from neoai_utils import parameters, workspace
+from neoai_utils import miniatures, parameters, workspace
 from neoai_utils.commands import cli, headless
 from neoai_utils.errors import DataError, DataWarning, NeoaiError, ParameterError, SubmissionError
 from tests.eight import SMALL, TASKS, files_of, picture, zipped
@@ -316,7 +316,7 @@ def test_bad_commands(words, told, fake_task, tmp_path: Path, monkeypatch, capsy
     (tmp_path / "full").mkdir()
     for name, text in (("file", ""), ("full/mine.txt", "x"), ("few.csv", "id,target\n0,0\n")):
         (tmp_path / name).write_text(text)
-    workspace.build_miniature("task5")
+    miniatures.build_miniature("task5")
     before = contents(tmp_path)
     monkeypatch.setattr(sys, "argv", ["neoai", *words])
     with pytest.raises(SystemExit) as stopped:

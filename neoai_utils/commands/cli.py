@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neoai_utils import competitions, runtime, storage, workspace
+from neoai_utils import competitions, miniatures, runtime, storage, workspace
 from neoai_utils.commands import badges, headless, repository
 from neoai_utils.commands import bundle as uploads
 from neoai_utils.commands import sweep as sweeps
@@ -91,7 +91,7 @@ def score(
 ) -> None:
     """Grade a submission against the answers of the miniature."""
     facts = competitions.find(task)
-    folder = workspace.build_miniature(facts.task, seed)
+    folder = miniatures.build_miniature(facts.task, seed)
     grades = workspace.grade_file(facts.task, submission, folder)
     for name, value in {"score": grades.score, **grades.parts}.items():
         screen.print(f"{name:20s} {value:.4f}")
@@ -104,7 +104,7 @@ def miniature(
     seed: Annotated[int, typer.Option(help="Which of the many possible miniatures.")] = 0,
 ) -> None:
     """Write a miniature of the competition, in its exact file format, with the answers apart."""
-    built = workspace.build_miniature(competitions.find(task).task, seed)
+    built = miniatures.build_miniature(competitions.find(task).task, seed)
     headless.copy_to(built, folder)
     screen.print(f"{folder}/data holds the competition's files, {folder}/answers the hidden answers")
 

@@ -15,7 +15,8 @@ import pytest
 from neoai_utils import storage
 from neoai_utils.commands import headless
 from neoai_utils.competitions import find
-from neoai_utils.workspace import build_miniature, grade_file
+from neoai_utils.miniatures import build_miniature
+from neoai_utils.workspace import grade_file
 
 PYTHON = os.environ.get("NEOAI_HOSTED_PYTHON", "")
 NBCONVERT = ("nbconvert", "--to=notebook", "--execute", "--ExecutePreprocessor.timeout=-1", "--output=../done",
@@ -52,7 +53,7 @@ def check(task: str, working: Path) -> None:
     results = json.loads((working / "results.json").read_text(encoding="utf-8"))
     assert (results["data"], results["ours"]) == ("competition", None)
     assert results["submission_sha256"] == storage.sha256_of(working / "submission.csv")
-    score = next(iter(grade_file(task, working / "submission.csv", build_miniature(task, 0)).values()))
+    score = grade_file(task, working / "submission.csv", build_miniature(task, 0)).score
     stored = headless.read_scores(nbformat.read(headless.find_notebook(task), as_version=4))
     print(f"{task}: {score:.3f} in {results['seconds']:.0f} s with {results['versions']}; stored: {stored}")
     sign = 1 if find(task).higher_is_better else -1

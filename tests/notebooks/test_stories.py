@@ -21,7 +21,7 @@ from neoai_utils.commands import headless
 from neoai_utils.commands.headless import Play
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import ParameterError
-from neoai_utils.workspace import build_miniature
+from neoai_utils.miniatures import build_miniature
 
 TASKS = headless.available()
 PAPERMILL = [sys.executable, "-m", "papermill"]
