@@ -53,17 +53,17 @@ def find(slug: str, required: Sequence[str]) -> Path | None:
     roots = data_roots()
     mounts = [folder for root in roots if (folder := root / slug).is_dir()]
     for mount in mounts:
-        if folder := find_below(mount, required):
-            return folder
+        if holder := find_below(mount, required):
+            return holder
     others = frozenset(other.slug for other in competitions.COMPETITIONS.values()) - {slug}
     bounds = (_COLAB_DEPTH, _COLAB_FOLDERS) if runtime.host() == "colab" else (_DEPTH, _FOLDERS)
     candidates = [
         folder for root in _searched(roots) for folder in _holders(root, *bounds, required, names=others, roots=roots)
     ]
-    folder = _only([path for path in candidates if slug in str(path)] or candidates, required)
-    if folder is None and mounts:
+    holder = _only([path for path in candidates if slug in str(path)] or candidates, required)
+    if holder is None and mounts:
         require_paths(mounts[0], required)
-    return _announced(folder)
+    return _announced(holder)
 
 
 def find_below(folder: Path, required: Sequence[str]) -> Path | None:

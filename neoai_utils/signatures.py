@@ -78,7 +78,7 @@ def format_of(head: bytes) -> Format | None:
     """
     if _PAGE_START.match(head.removeprefix(codecs.BOM_UTF8)):
         return _PAGE
-    return next((known for start, known in _FORMATS.items() if head.startswith(start)), None)
+    return next((form for start, form in _FORMATS.items() if head.startswith(start)), None)
 
 
 def identify(path: Path, expected: Collection[Format] = ()) -> str:
