@@ -18,7 +18,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from sklearn.metrics import accuracy_score, jaccard_score, mean_absolute_error, mean_squared_error
 
-from neoai_utils import tables, workspace
+from neoai_utils import submissions, workspace
 from neoai_utils.clustering import files as clustering
 from neoai_utils.continual import files as continual
 from neoai_utils.crosslingual import files as crosslingual
@@ -133,13 +133,13 @@ def test_submissions_survive_the_file(case: tuple[str, Path], data: st.DataObjec
     files, path = files_of(task), folder / "submission.csv"
     frame = data.draw(WRITERS[task])
     files.check_submission(frame, folder / "data")
-    tables.write_submission(frame, path)
+    submissions.write_submission(frame, path)
     back = files.parse_submission(path)
     files.check_submission(back, folder / "data")
-    tables.check_same(frame, back)
+    submissions.check_same(frame, back)
     pd.testing.assert_frame_equal(back, frame.reset_index(drop=True), check_dtype=False, rtol=0, atol=0)
     assert len(pd.read_csv(path)) == len(frame), "a stranger's reader finds the same rows"
-    tables.write_submission(back, path)
+    submissions.write_submission(back, path)
     pd.testing.assert_frame_equal(files.parse_submission(path), back, rtol=0, atol=0)
 
 

@@ -39,7 +39,7 @@ def test_utf_8_is_read_as_it_is(tmp_path_factory: pytest.TempPathFactory, text: 
         (ENGLISH.encode("utf-16-be"), "test.csv is in UTF-16-BE, not in UTF-8; read so"),
         (ENGLISH.encode("utf-32"), "test.csv is in UTF-32, not in UTF-8; read so"),
         (gzip.compress(ENGLISH.encode(), mtime=0), "test.csv is packed by gzip; unpacked"),
-        (zipped(**{"a.csv": ENGLISH}), r"test.csv is a zip archive that holds a.csv; unpacked"),
+        (zipped(**{"a.csv": ENGLISH}), r"test.csv is a ZIP archive that holds a.csv; unpacked"),
         (zipped(**{"other": "", "x/test.csv": ENGLISH, "__MACOSX/x": ""}), "that holds x/test.csv; unpacked"),
     ],
 )
@@ -65,12 +65,20 @@ def test_cyrillic_in_one_byte_is_told_from_western_letters(path: Path) -> None:
         (b"a\x81", "test.csv cannot be read as UTF-8 text: line 1, byte 0x81"),
         (gzip.compress(ENGLISH.encode(), mtime=0)[:30], "test.csv is a damaged or locked archive"),
         (zipped(a="")[:40], "test.csv is a damaged or locked archive"),
-        (zipped(a="", b=""), "test.csv is a zip archive that holds a, b. Unpack it"),
-        (zipped(**{"[Content_Types].xml": "", "xl/workbook.xml": ""}), "test.csv is an Excel workbook. Save it as CSV"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "pointer of Git LFS.* `git lfs pull`"),
+        (zipped(a="", b=""), "test.csv is a ZIP archive that holds a, b. Unpack it"),
+        (
+            zipped(**{"[Content_Types].xml": "", "xl/workbook.xml": ""}),
+            "test.csv is an Excel workbook. Write the table as CSV",
+        ),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            "test.csv is a Git LFS pointer.*`git lfs pull`",
+        ),
         (b"\n  <!doctype html>\n<html>", "test.csv is a web page .* download the file again"),
         (b'<?xml version="1.0"?>\n<Error><Code>AccessDenied</Code></Error>', "test.csv is a web page"),
-        (b"PAR1\x15\x04", "test.csv is a Parquet file. Write it as CSV"),
+        (b"PAR1\x15\x04", "test.csv is a Parquet file. Write the table as CSV, or copy the right file"),
+        (gzip.compress(b"PAR1"), "test.csv is a Parquet file"),
+        (b"\xd0\xcf\x11\xe0", "test.csv is an Excel workbook. Write the table as CSV"),
         (b"\x89PNG\r\n\x1a\n", "test.csv is a picture"),
     ],
 )

@@ -18,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.errors import DataError, SubmissionError, first_of, warn
-from neoai_utils.signatures import stranger
-from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
+from neoai_utils.signatures import identify
+from neoai_utils.submissions import check_rows, read_submission
+from neoai_utils.tables import Kind, read_csv, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -100,7 +101,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check that every picture has a row and every row a cluster number.
 
     Returns:
-        The submission in the form that is written, as `tables.check_rows` says.
+        The submission in the form that is written, as `submissions.check_rows` says.
 
     Raises:
         SubmissionError: naming the first row at fault.
@@ -201,7 +202,7 @@ def _arrays(path: Path) -> dict[str, NDArray[np.generic]]:
             arrays = {name: opened[name] for name in opened.files}
     except (OSError, ValueError, EOFError, NotImplementedError, zipfile.BadZipFile, zlib.error) as error:
         reason = str(error).split(". If you trust", maxsplit=1)[0]  # NumPy's advice is to run a stranger's code
-        told = stranger(path)
+        told = identify(path)
         if not told or ".npy" in told:  # which an archive of NumPy's own holds
             told = f"{reason}. Copy the competition's file again"
         raise DataError(f"{path} cannot be read as an archive of plain numbers: {told}.") from error

@@ -14,7 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from neoai_utils import competitions, runtime, storage, workspace
+from neoai_utils import competitions, miniatures, runtime, storage, workspace
 from neoai_utils.commands import badges, notebooks, report, repository
 from neoai_utils.commands import bundle as uploads
 from neoai_utils.commands import run as runs
@@ -94,7 +94,7 @@ def score(
 ) -> None:
     """Grade a submission against the answers of the miniature."""
     name = competitions.find(task).task
-    folder = workspace.build_miniature(name, seed)
+    folder = miniatures.build_miniature(name, seed)
     grades = workspace.grade_file(name, submission, folder)
     for part, value in {"score": grades.score, **grades.parts}.items():
         screen.print(f"{part:20s} {value:.4f}")
@@ -107,7 +107,7 @@ def miniature(
     seed: Annotated[int, typer.Option(help="Which of the many possible miniatures.")] = 0,
 ) -> None:
     """Write a miniature of the competition in its exact file format, with the answers in a folder of their own."""
-    built = workspace.build_miniature(competitions.find(task).task, seed)
+    built = miniatures.build_miniature(competitions.find(task).task, seed)
     storage.copy_folder(built, folder)
     screen.print(f"{folder}/data holds the competition's files, {folder}/answers the hidden answers")
 

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from neoai_utils import pictures
 from neoai_utils.errors import DataError, ParameterError, SubmissionError, first_of, warn
-from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
+from neoai_utils.submissions import check_rows, read_submission
+from neoai_utils.tables import Kind, read_csv, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -205,7 +206,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, that every test picture appears once, and that every class is one of the 102.
 
     Returns:
-        The submission in the form that is written, as `tables.check_rows` says.
+        The submission in the form that is written, as `submissions.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column, picture or class at fault.

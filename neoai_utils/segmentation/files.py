@@ -22,7 +22,8 @@ from PIL import Image
 from neoai_utils import pictures
 from neoai_utils.errors import DataError, SubmissionError, first_of, warn
 from neoai_utils.segmentation import masks
-from neoai_utils.tables import Kind, check_rows, read_submission, require_paths
+from neoai_utils.submissions import check_rows, read_submission
+from neoai_utils.tables import Kind, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -191,7 +192,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check rows, ids, and that every mask decodes and has its picture's size.
 
     Returns:
-        The submission in the form that is written, as `tables.check_rows` says.
+        The submission in the form that is written, as `submissions.check_rows` says.
 
     Raises:
         SubmissionError: naming the first row at fault.

@@ -24,10 +24,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils import errors, runtime
+from neoai_utils import discovery, errors, runtime
 from neoai_utils.errors import DataError, SubmissionError
 from neoai_utils.reading import read_text
-from neoai_utils.tables import LOST_CHARACTERS, read_csv, read_submission, require_paths
+from neoai_utils.submissions import read_submission
+from neoai_utils.tables import LOST_CHARACTERS, read_csv, require_paths
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -169,8 +170,8 @@ def find_pairs(given: str | Path, data_dir: Path) -> Path:
             raise DataError(f"{path} does not exist. Name the file of HC3's pairs in the parameter pairs_file.")
         return path
     path = Path(data_dir) / _PAIRS
-    places = [path, *(place / _PAIRS for place in runtime.data_places())]
-    found = [place for place in places if place.is_file()] or runtime.mounted(_PAIRS)
+    places = [path, *(place / _PAIRS for place in discovery.data_roots())]
+    found = [place for place in places if place.is_file()] or discovery.mounted_files(_PAIRS)
     if not found:
         raise DataError(
             f"{path} does not exist, and no other {_PAIRS} was found below {runtime.kaggle_folder('input')}. The "

@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from neoai_utils import errors
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
+from neoai_utils.submissions import check_rows, read_submission
+from neoai_utils.tables import Kind, read_csv, require_paths
 from neoai_utils.tabular.clock import CLOCK
 from neoai_utils.tabular.metric import fourth_root_mse
 
@@ -180,7 +181,7 @@ def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
     """Check the columns, the ids and that every prediction is a finite number.
 
     Returns:
-        The submission in the form that is written, as `tables.check_rows` says.
+        The submission in the form that is written, as `submissions.check_rows` says.
 
     Raises:
         SubmissionError: naming the first column, id or value at fault.

@@ -13,7 +13,7 @@ import pytest
 
 from neoai_utils.commands import bundle
 from neoai_utils.competitions import COMPETITIONS
-from neoai_utils.workspace import build_miniature
+from neoai_utils.miniatures import build_miniature
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Models of a miniature that lie neither among its files nor in an upload; on Kaggle the hub's are used.

@@ -15,7 +15,8 @@ import pytest
 from neoai_utils import storage
 from neoai_utils.commands import notebooks, report
 from neoai_utils.competitions import COMPETITIONS
-from neoai_utils.workspace import build_miniature, grade_file
+from neoai_utils.miniatures import build_miniature
+from neoai_utils.workspace import grade_file
 
 PYTHON = os.environ.get("NEOAI_HOSTED_PYTHON", "")
 NBCONVERT = ("nbconvert", "--to=notebook", "--execute", "--ExecutePreprocessor.timeout=-1", "--output=../done",

