@@ -60,7 +60,8 @@ def invert(model: TinyVit, classes: Sequence[int], side: int, *, steps: int = 15
     generator = torch.Generator().manual_seed(seed)
     pictures = (torch.randn(len(classes), 3, side, side, generator=generator) * 0.2).to(device).requires_grad_(True)
     target = torch.as_tensor(list(classes), device=device)
-    losses = {module: _StatisticsLoss() for module in teacher.modules() if isinstance(module, nn.BatchNorm2d)}
+    norms = [module for module in teacher.modules() if isinstance(module, nn.BatchNorm2d)]
+    losses: dict[nn.Module, _StatisticsLoss] = {module: _StatisticsLoss() for module in norms}
     optimizer = torch.optim.Adam([pictures], _LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
     with hooked(losses):
