@@ -24,17 +24,15 @@ class Transform:
     """A transform of a target.
 
     Attributes:
-        name: for tables and figures.
         forward: target -> what the model is trained on.
         inverse: predictions of the model -> target, elementwise and increasing.
     """
 
-    name: str
     forward: Callable[[Float64], Float64]
     inverse: Callable[[Float64], Float64]
 
 
-IDENTITY = Transform("y", lambda y: y, lambda z: z)
+IDENTITY = Transform(lambda y: y, lambda z: z)
 """No transform."""
 
 
@@ -45,7 +43,7 @@ def log_of(target: Float64) -> Transform:
     if offset == 0:
         return log
     errors.warn(f"the target goes down to {target.min():g}, where there is no logarithm; log(y + {offset:g}) is used.")
-    return Transform(f"log (y + {offset:g})", lambda y: log.forward(y + offset), lambda z: log.inverse(z) - offset)
+    return Transform(lambda y: log.forward(y + offset), lambda z: log.inverse(z) - offset)
 
 
 def offset_to_positive(target: Float64) -> float:
@@ -67,10 +65,9 @@ def box_cox(power: float, scale: float = 1.0) -> Transform:
     if scale <= 0:
         raise ParameterError(f"the scale of a Box-Cox transform must be positive, got {scale}.")
     if power == 0:
-        return Transform("log y", lambda y: np.log(y / scale), lambda z: scale * np.exp(z))
+        return Transform(lambda y: np.log(y / scale), lambda z: scale * np.exp(z))
     # a prediction outside the transform's range has no inverse, so the base is kept positive
     return Transform(
-        f"y^{power:g}",
         lambda y: ((y / scale) ** power - 1) / power,
         lambda z: scale * np.maximum(1 + power * z, 1e-6) ** (1 / power),
     )
