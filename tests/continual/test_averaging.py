@@ -35,8 +35,8 @@ def test_the_greedy_soup_never_gets_worse(tiny: TinyVit) -> None:
     def quality(model: TinyVit) -> float:
         return -abs(float(model.head.fc.bias[0].detach()) - 3.0)
 
-    found, kept = averaging.greedy_soup(models, quality)
-    assert quality(found) >= max(map(quality, models))
+    soup, kept = averaging.greedy_soup(models, quality)
+    assert quality(soup) >= max(map(quality, models))
     assert kept[0] == 2
     with pytest.raises(ParameterError, match="at least one"):
         averaging.soup([])

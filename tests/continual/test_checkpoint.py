@@ -139,7 +139,7 @@ def test_a_network_goes_before_its_running_average(tiny: TinyVit, tmp_path: Path
         assert same(checkpoint.load(tmp_path / "model.pt", 102), tiny.state_dict())
 
 
-def test_further_keys_are_told_and_left_out(tiny: TinyVit, tmp_path: Path) -> None:
+def test_further_keys_give_a_warning_and_are_left_out(tiny: TinyVit, tmp_path: Path) -> None:
     path, state = tmp_path / "model.pt", tiny.state_dict()
     strangers = {"stranger": torch.zeros(1), "another": torch.zeros(1)}
     checkpoint.save(state | strangers, path)
@@ -169,7 +169,7 @@ def test_files_of_other_formats(tiny: TinyVit, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"", "it is empty"),
         (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer"),
@@ -177,9 +177,9 @@ def test_files_of_other_formats(tiny: TinyVit, tmp_path: Path) -> None:
         (b"\x1f\x8b\x08", "it is packed by gzip. Unpack it"),
     ],
 )
-def test_what_a_file_is_in_place_of_a_network(tmp_path: Path, content: bytes, told: str) -> None:
+def test_what_a_file_is_in_place_of_a_network(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "model.pt").write_bytes(content)
-    with pytest.raises(DataError, match=rf"model\.pt cannot be read as a state dict of plain tensors: {told}"):
+    with pytest.raises(DataError, match=rf"model\.pt cannot be read as a state dict of plain tensors: {reason}"):
         checkpoint.load(tmp_path / "model.pt", 102)
 
 

@@ -92,8 +92,8 @@ def test_a_name_that_fits_several_pictures_means_none(competition: Path) -> None
 def test_rows_without_picture_and_pictures_without_row_are_left_out(competition: Path) -> None:
     (competition / "train_images/c.jpg").rename(competition / "train_images/d.jpg")
     with pytest.warns(DataWarning) as caught:
-        found = files.read(competition)
-    assert found.train_classes.tolist() == [4, 92]
+        data = files.read(competition)
+    assert data.train_classes.tolist() == [4, 92]
     said = [str(one.message) for one in caught if one.category is DataWarning]
     assert "train.csv names c.jpg, which" in said[0] and "left out" in said[0]
     assert "train_images: d.jpg in no row of train.csv; left out" in said[1]
@@ -120,8 +120,8 @@ def test_pictures_are_turned_as_viewers_turn_them(tmp_path: Path) -> None:
     upright = np.zeros((20, 10, 3), np.uint8)
     upright[:10] = 255
     Image.fromarray(upright).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
-    found = files.pixels([tmp_path / "a.png"], 20)[0].transpose(1, 2, 0)
-    assert (found[:10, 5:15] == 255).all() and found[10:].max() == 0
+    picture = files.pixels([tmp_path / "a.png"], 20)[0].transpose(1, 2, 0)
+    assert (picture[:10, 5:15] == 255).all() and picture[10:].max() == 0
 
 
 def test_an_empty_test_folder_is_refused(competition: Path) -> None:
@@ -150,10 +150,10 @@ def test_grey_and_transparent_pictures_become_rgb(tmp_path: Path) -> None:
 
     Image.new("L", (8, 8), 200).save(tmp_path / "grey.png")
     Image.new("RGBA", (8, 8), (10, 20, 30, 255)).save(tmp_path / "alpha.png")
-    found = files.pixels([tmp_path / "grey.png", tmp_path / "alpha.png"], 4)
-    assert found.shape == (2, 3, 4, 4)
-    assert found[0, :, 1, 1].tolist() == [200, 200, 200]
-    assert found[1, :, 1, 1].tolist() == [10, 20, 30]
+    pixels = files.pixels([tmp_path / "grey.png", tmp_path / "alpha.png"], 4)
+    assert pixels.shape == (2, 3, 4, 4)
+    assert pixels[0, :, 1, 1].tolist() == [200, 200, 200]
+    assert pixels[1, :, 1, 1].tolist() == [10, 20, 30]
 
 
 def test_submission_goes_out_and_comes_back(competition: Path, tmp_path: Path) -> None:

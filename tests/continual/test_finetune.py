@@ -33,8 +33,8 @@ def slow_distillation(student: np.ndarray, teacher: np.ndarray, temperature: flo
 @given(st.integers(0, 10**6), st.floats(0.5, 8))
 def test_distillation_is_its_formula(seed: int, temperature: float) -> None:
     student, teacher = np.random.default_rng(seed).normal(size=(2, 5, 7))
-    found = finetune.distillation(torch.tensor(student), torch.tensor(teacher), temperature)
-    assert float(found) == pytest.approx(slow_distillation(student, teacher, temperature), rel=1e-6, abs=1e-9)
+    loss = finetune.distillation(torch.tensor(student), torch.tensor(teacher), temperature)
+    assert float(loss) == pytest.approx(slow_distillation(student, teacher, temperature), rel=1e-6, abs=1e-9)
 
 
 def test_distilling_from_oneself_costs_nothing() -> None:
@@ -132,6 +132,6 @@ def test_missing_parts_are_refused(tiny: TinyVit, pixels: np.ndarray) -> None:
 
 @pytest.mark.parametrize(("count", "sizes"), [(9, [4, 5]), (8, [4, 4]), (1, [1]), (5, [5]), (6, [4, 2])])
 def test_no_picture_is_left_alone_in_a_batch(tiny: TinyVit, count: int, sizes: list[int]) -> None:
-    found = finetune._batches(torch.arange(count), 4)
-    assert [len(rows) for rows in found] == sizes
-    assert torch.equal(torch.cat(found), torch.arange(count))
+    batches = finetune._batches(torch.arange(count), 4)
+    assert [len(rows) for rows in batches] == sizes
+    assert torch.equal(torch.cat(batches), torch.arange(count))

@@ -80,7 +80,7 @@ def test_an_empty_file_is_refused(competition: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "column"), [(TRAIN, "feat_4"), (TRAIN, "minute"), (TRAIN, "target"), (TEST, "id"), (SAMPLE, "target")]
 )
-def test_a_missing_column_is_named_with_what_was_found(competition: Path, name: str, column: str) -> None:
+def test_a_missing_column_is_named_with_what_is_there(competition: Path, name: str, column: str) -> None:
     edit(competition / name, lambda frame: frame.rename(columns={column: "renamed"}))
     with pytest.raises(DataError, match=f"'{column}'") as caught:
         files.read(competition)
@@ -121,7 +121,7 @@ def test_a_bad_value_is_refused_and_named(competition: Path, name: str, column: 
         (TEST, "day", 20140131, "data row 6: day is not from 0 to 366", {"day": 20140131}),
     ],
 )
-def test_what_is_unusual_is_told_and_read(
+def test_unusual_values_give_a_warning_and_are_read(
     competition: Path, name: str, column: str, value, words: str, read: dict[str, float]
 ) -> None:
     for part in ("day", "hour", "minute"):
@@ -135,7 +135,7 @@ def test_what_is_unusual_is_told_and_read(
     np.testing.assert_array_equal(row[list(read)], list(read.values()))
 
 
-def test_many_like_values_are_told_once(competition: Path) -> None:
+def test_many_like_values_give_one_warning(competition: Path) -> None:
     edit(
         competition / TRAIN, lambda frame: frame.assign(minute=frame["minute"].map(lambda minute: float(minute) + 0.5))
     )
@@ -198,7 +198,7 @@ def test_further_columns_are_left_out(competition: Path) -> None:
 
 
 @pytest.mark.parametrize("count", [4, 8, 12])
-def test_another_number_of_sensors_is_told_and_used(competition: Path, count: int) -> None:
+def test_another_number_of_sensors_gives_a_warning_and_is_used(competition: Path, count: int) -> None:
     names = [f"feat_{i}" for i in range(count)]
     for name in (TRAIN, TEST):
         edit(

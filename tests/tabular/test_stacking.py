@@ -26,13 +26,13 @@ def test_no_row_is_predicted_from_its_own_target() -> None:
     assert out_of_fold(nearest, features, moved, features[:5])[7] == guess[7]
 
 
-def test_a_course_is_found_from_certain_rows() -> None:
+def test_a_course_is_fitted_to_certain_rows() -> None:
     course = np.sin(np.arange(50) / 8)
     model = TimeCurve(1e-9).fit(csr_array(eye_array(50)), course)
     np.testing.assert_allclose(model.curve_, course, atol=1e-6)
 
 
-def test_a_course_is_found_from_rows_that_lie_in_one_of_two_minutes() -> None:
+def test_a_course_is_fitted_to_rows_that_lie_in_one_of_two_minutes() -> None:
     rng = np.random.default_rng(0)
     course = 500 + 100 * np.sin(np.arange(40) / 6)
     dense = np.zeros((3000, 40))
