@@ -84,7 +84,8 @@ def tabular_miniature(data, answers):
     miniature.build(miniature.Recipe(seed=5, hours=4), data, answers)
 
 def continual_miniature(data, answers):
-    from neoai_utils.continual import drawings, miniature
+    from neoai_utils.continual import miniature
+    from neoai_utils.continual.miniature import drawings
     split = drawings.split
     drawings.split = lambda *words: tuple(p[:, few] for p, few in zip(split(*words), (slice(-12, None), slice(1))))
     miniature._labelled = lambda pool, recipe, rng: [(pool[n, rng.integers(12)], n) for n in drawings.WEAK]

@@ -21,6 +21,7 @@ from sklearn.metrics import accuracy_score, jaccard_score, mean_absolute_error, 
 from neoai_utils import submissions, workspace
 from neoai_utils.clustering import files as clustering
 from neoai_utils.continual import files as continual
+from neoai_utils.continual import metric as continual_metric
 from neoai_utils.crosslingual import files as crosslingual
 from neoai_utils.crosslingual.conll import Utterance
 from neoai_utils.diffusion import files as diffusion
@@ -98,7 +99,8 @@ def test_damaged_submissions_are_graded_or_refused(case: tuple[str, Path], damag
     except DataError:
         return
     if SMALL[task].answers is not None:
-        assert all(math.isfinite(value) for value in files.grade(frame, folder / "answers").values())
+        grades = files.grade(frame, folder / "answers")
+        assert all(math.isfinite(value) for value in (grades.score, *grades.parts.values()))
 
 
 LOOKS_EMPTY = st.sampled_from(
@@ -168,22 +170,21 @@ def test_the_type_of_the_ids_changes_no_byte(task: str, kind: str, tmp_path: Pat
 def test_tabular_metric(tmp_path_factory: pytest.TempPathFactory, given_: np.ndarray, order: list[int]) -> None:
     folder = tmp_path_factory.getbasetemp()
     (folder / tabular.ANSWERS).write_text("id,target\n" + "".join(f"{i},{i}\n" for i in range(6)))
-    found = tabular.grade(tabular.submission(np.arange(6), given_).iloc[order], folder)
+    grades = tabular.grade(tabular.submission(np.arange(6), given_).iloc[order], folder)
     truth = np.arange(6)
-    assert found["fourth_root_mse"] == pytest.approx(mean_squared_error(truth, given_) ** 0.25)
-    assert found["rmse"] == pytest.approx(mean_squared_error(truth, given_) ** 0.5)
-    assert found["mae"] == pytest.approx(mean_absolute_error(truth, given_))
+    assert grades.score == pytest.approx(mean_squared_error(truth, given_) ** 0.25)
+    assert grades.parts["rmse"] == pytest.approx(mean_squared_error(truth, given_) ** 0.5)
+    assert grades.parts["mae"] == pytest.approx(mean_absolute_error(truth, given_))
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=40), st.data())
 def test_continual_metric(rows: list[tuple[int, int]], data: st.DataObject) -> None:
     given_, truth = np.array(rows).T
     weak = data.draw(arrays(bool, len(rows)).filter(lambda part: part.any() and not part.all()))
-    found = continual.accuracies(given_, truth, weak)
+    grades = continual_metric.grade(given_, truth, weak)
     old, new = (accuracy_score(truth[part], given_[part]) for part in (~weak, weak))
-    assert found == pytest.approx(
-        {"accuracy": accuracy_score(truth, given_), "old": old, "weak": new, "mean": (old + new) / 2}
-    )
+    assert grades.score == pytest.approx(accuracy_score(truth, given_))
+    assert grades.parts == pytest.approx({"old": old, "weak": new, "mean": (old + new) / 2})
 
 
 @settings(max_examples=40)

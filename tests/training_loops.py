@@ -84,8 +84,9 @@ def continual() -> Outcome:
     """Fine-tune a TinyViT with replayed pictures and distillation, six pictures a step, BatchNorm frozen."""
     from timm.models.tiny_vit import TinyVit
 
-    from neoai_utils.continual.finetune import Plan, fine_tune
+    from neoai_utils.continual.finetune import fine_tune
     from neoai_utils.continual.inference import logits
+    from neoai_utils.continual.plan import TrainingPlan
 
     torch.manual_seed(0)
     model = TinyVit(
@@ -94,7 +95,7 @@ def continual() -> Outcome:
     ).eval()  # fmt: skip
     pixels = np.random.default_rng(0).integers(256, size=(12, 3, 32, 32), dtype=np.uint8)
     classes = [0, 1, 2] * 4
-    plan = Plan(4, 1e-3, alpha=0.5, distil="old", frozen_norm=True, deform=True, batch=6)
+    plan = TrainingPlan(4, 1e-3, alpha=0.5, distil="old", frozen_norm=True, deform=True, batch_size=6)
     tuned = fine_tune(model, pixels, classes, plan, teacher=model, old=[3, 4, 5], replay=pixels[::-1].copy(), seed=1)
     loss = nn.functional.cross_entropy(torch.as_tensor(logits(tuned, pixels)), torch.tensor(classes))
     return {"losses": [], "score": loss.item(), "weights": tuned.state_dict()}

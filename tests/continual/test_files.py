@@ -1,4 +1,4 @@
-"""The competition's files: read, refused, squared, submitted, graded."""
+"""The competition's files: what is read, refused, submitted and graded."""
 
 from __future__ import annotations
 
@@ -8,22 +8,20 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from neoai_utils.continual import files
-from neoai_utils.errors import DataError, DataWarning, ParameterError, SubmissionError
+from neoai_utils.errors import DataError, DataWarning, SubmissionError
 
 
 def test_reads_what_is_given(competition: Path) -> None:
-    found = files.read(competition)
-    assert [path.name for path in found.train_paths] == ["a.jpg", "b.png", "c.jpg"]
-    assert found.train_classes.tolist() == [4, 92, 4]
-    assert found.test_ids == ("10.jpg", "2.jpg", "x.png", "y.webp")  # by name, other files left out
-    assert found.side == 224
-    assert found.weak.tolist() == [4, 92]
-    assert len(found.old) == 100
-    assert not set(found.old) & {4, 92}
+    data = files.read(competition)
+    assert [path.name for path in data.train_paths] == ["a.jpg", "b.png", "c.jpg"]
+    assert data.train_classes.tolist() == [4, 92, 4]
+    assert data.test_ids == ("10.jpg", "2.jpg", "x.png", "y.webp")  # by name, other files left out
+    assert data.side == 224
+    assert data.weak.tolist() == [4, 92]
+    assert len(data.old) == 100
+    assert not set(data.old) & {4, 92}
 
 
 @pytest.mark.parametrize("name", files.REQUIRED)
@@ -94,8 +92,8 @@ def test_a_name_that_fits_several_pictures_means_none(competition: Path) -> None
 def test_rows_without_picture_and_pictures_without_row_are_left_out(competition: Path) -> None:
     (competition / "train_images/c.jpg").rename(competition / "train_images/d.jpg")
     with pytest.warns(DataWarning) as caught:
-        found = files.read(competition)
-    assert found.train_classes.tolist() == [4, 92]
+        data = files.read(competition)
+    assert data.train_classes.tolist() == [4, 92]
     said = [str(one.message) for one in caught if one.category is DataWarning]
     assert "train.csv names c.jpg, which" in said[0] and "left out" in said[0]
     assert "train_images: d.jpg in no row of train.csv; left out" in said[1]
@@ -122,8 +120,8 @@ def test_pictures_are_turned_as_viewers_turn_them(tmp_path: Path) -> None:
     upright = np.zeros((20, 10, 3), np.uint8)
     upright[:10] = 255
     Image.fromarray(upright).transpose(Image.Transpose.ROTATE_90).save(tmp_path / "a.png", exif=exif)
-    found = files.pixels([tmp_path / "a.png"], 20)[0].transpose(1, 2, 0)
-    assert (found[:10, 5:15] == 255).all() and found[10:].max() == 0
+    picture = files.pixels([tmp_path / "a.png"], 20)[0].transpose(1, 2, 0)
+    assert (picture[:10, 5:15] == 255).all() and picture[10:].max() == 0
 
 
 def test_an_empty_test_folder_is_refused(competition: Path) -> None:
@@ -152,35 +150,10 @@ def test_grey_and_transparent_pictures_become_rgb(tmp_path: Path) -> None:
 
     Image.new("L", (8, 8), 200).save(tmp_path / "grey.png")
     Image.new("RGBA", (8, 8), (10, 20, 30, 255)).save(tmp_path / "alpha.png")
-    found = files.pixels([tmp_path / "grey.png", tmp_path / "alpha.png"], 4)
-    assert found.shape == (2, 3, 4, 4)
-    assert found[0, :, 1, 1].tolist() == [200, 200, 200]
-    assert found[1, :, 1, 1].tolist() == [10, 20, 30]
-
-
-@settings(max_examples=40)
-@given(st.integers(1, 90), st.integers(1, 90), st.sampled_from(["black", "edge", "mirror"]))
-def test_squares_are_square_and_keep_the_picture_whole(height: int, width: int, border: files.Border) -> None:
-    """A picture of one colour stays so; black borders take just the share that the shape leaves."""
-    found = files.to_square(np.full((height, width, 3), 77, dtype=np.uint8), 32, border)
-    assert found.shape == (32, 32, 3)
-    share = (found == 77).mean()
-    if border == "black":
-        assert share == pytest.approx(max(1, round(32 * min(height, width) / max(height, width))) / 32)
-    else:
-        assert share == 1
-
-
-def test_padding_is_centred() -> None:
-    found = files.to_square(np.full((16, 32, 3), 255, dtype=np.uint8), 32)
-    assert found[:8].max() == 0
-    assert found[8:24].min() == 255
-    assert found[24:].max() == 0
-
-
-def test_an_unknown_border_is_refused() -> None:
-    with pytest.raises(ParameterError, match="black, edge, mirror"):
-        files.to_square(np.zeros((4, 4, 3), dtype=np.uint8), 32, "white")  # type: ignore[arg-type]
+    pixels = files.pixels([tmp_path / "grey.png", tmp_path / "alpha.png"], 4)
+    assert pixels.shape == (2, 3, 4, 4)
+    assert pixels[0, :, 1, 1].tolist() == [200, 200, 200]
+    assert pixels[1, :, 1, 1].tolist() == [10, 20, 30]
 
 
 def test_submission_goes_out_and_comes_back(competition: Path, tmp_path: Path) -> None:
@@ -208,9 +181,13 @@ def test_a_bad_submission_is_refused(competition: Path, change, message: str) ->
         files.check_submission(change(frame), competition)
 
 
-def test_grading_knows_its_parts_in_any_order(tmp_path: Path) -> None:
-    (tmp_path / "answers.csv").write_text("id,class,weak\na,0,0\nb,1,0\nc,2,0\nd,4,1\n")
-    frame = pd.DataFrame({"id": ["d", "c", "b", "a"], "class": [4, 9, 9, 0]})
-    found = files.grade(frame, tmp_path)
-    assert list(found) == ["accuracy", "old", "weak", "mean"]
-    assert found == pytest.approx({"accuracy": 0.5, "old": 1 / 3, "weak": 1.0, "mean": 2 / 3})
+def test_a_submission_needs_one_prediction_for_each_picture() -> None:
+    with pytest.raises(SubmissionError, match="shape"):
+        files.submission(["a.png", "b.png"], np.arange(3))
+
+
+def test_a_submission_is_graded_in_any_order(tmp_path: Path) -> None:
+    (tmp_path / files.ANSWERS).write_text("id,class,weak\na,0,0\nb,1,0\nc,2,0\nd,4,1\n")
+    grades = files.grade(pd.DataFrame({"id": ["d", "c", "b", "a"], "class": [4, 9, 9, 0]}), tmp_path)
+    assert grades.score == 0.5
+    assert grades.parts == pytest.approx({"old": 1 / 3, "weak": 1.0, "mean": 2 / 3})

@@ -88,4 +88,4 @@ def test_answers_are_graded_as_perfect(built) -> None:
     data, answers, _ = built
     truth = pd.read_csv(answers / files.ANSWERS)
     files.check_submission(truth, data)
-    assert files.grade(truth, answers)["fourth_root_mse"] == 0
+    assert files.grade(truth, answers).score == 0

@@ -90,7 +90,7 @@ def write(made: Made, folder: Path) -> list:
 
 @pytest.mark.story
 @pytest.mark.parametrize(
-    ("make", "told"),
+    ("make", "messages"),
     [
         (hourly_year, ("feat_1 is infinite", "hour 24 is read as hour 0", "day is not from 0 to 366", "log(y +")),
         (one_day, ("not the competition's nine", "its fraction is cut off")),
@@ -98,7 +98,7 @@ def write(made: Made, folder: Path) -> list:
     ],
 )
 def test_the_notebook_plays_to_its_end(
-    make: Callable[[np.random.Generator], Made], told: tuple[str, ...], tmp_path: Path
+    make: Callable[[np.random.Generator], Made], messages: tuple[str, ...], tmp_path: Path
 ) -> None:
     ids = write(make(np.random.default_rng(0)), tmp_path / "data")
     parameters = {"data_dir": str(tmp_path / "data"), "out_dir": str(tmp_path / "out"), "folds": 2, "weight_power": 1.0}
@@ -112,9 +112,9 @@ def test_the_notebook_plays_to_its_end(
     assert validation["ours"] <= validation["baseline"]
     output = [o for cell in nbformat.read(target, as_version=4).cells for o in cell.get("outputs", [])]
     warned = "".join(o["text"] for o in output if o.get("name") == "stderr")
-    for words in told:
+    for words in messages:
         assert warned.count(words) <= 2, "once for each table"
         assert words in warned
     assert all(" row" in line or "target" in line or "sensors" in line for line in warned.splitlines()), warned
-    said = "".join(o["text"] for o in output if o.get("name") == "stdout")
-    assert "pure noise: " + (", ".join(SENSORS) if make is noise else "feat_2") in said
+    printed = "".join(o["text"] for o in output if o.get("name") == "stdout")
+    assert "pure noise: " + (", ".join(SENSORS) if make is noise else "feat_2") in printed
