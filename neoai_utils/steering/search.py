@@ -74,4 +74,5 @@ def best(results: pd.DataFrame) -> float:
     Args:
         results: as `scan` returns them.
     """
-    return min(results.index, key=lambda strength: (-results["score"][strength], abs(strength)))
+    strengths: list[float] = results.index.tolist()
+    return min(strengths, key=lambda strength: (-results["score"][strength], abs(strength)))
