@@ -49,7 +49,8 @@ def steering():
     writer = tiny("llama")
     torch.manual_seed(ambient)
     prompts = [" ".join(WORDS[i : i + 5]) for i in range(12)]
-    learnt, _ = learn(writer, prompts, [p + " w1 w2" for p in prompts], (1, 2), steps=3, learning_rate=0.1, batch=4, seed=5)
+    texts = [p + " w1 w2" for p in prompts]
+    learnt, _ = learn(writer, prompts, texts, (1, 2), steps=3, learning_rate=0.1, batch=4, seed=5)
     with steered(writer.model, {layer: adding(vector, 2.0) for layer, vector in learnt.items()}):
         texts = generate(writer, prompts, Sampling(new_tokens=6, seed=5, batch=4))
     return files.submission(prompts, texts)

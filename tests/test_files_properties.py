@@ -98,7 +98,8 @@ def test_damaged_submissions_are_graded_or_refused(case: tuple[str, Path], damag
     except DataError:
         return
     if SMALL[task].answers is not None:
-        assert all(math.isfinite(value) for value in files.grade(frame, folder / "answers").values())
+        grades = files.grade(frame, folder / "answers")
+        assert all(math.isfinite(value) for value in (grades.score, *grades.parts.values()))
 
 
 LOOKS_EMPTY = st.sampled_from(
