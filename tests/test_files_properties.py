@@ -25,6 +25,7 @@ from neoai_utils.crosslingual import files as crosslingual
 from neoai_utils.crosslingual.conll import Utterance
 from neoai_utils.diffusion import files as diffusion
 from neoai_utils.embeddings import files as embeddings
+from neoai_utils.embeddings import metric as embeddings_metric
 from neoai_utils.errors import DataError
 from neoai_utils.segmentation import files as segmentation
 from neoai_utils.steering import files as steering
@@ -213,9 +214,9 @@ def test_clustering_metric(tmp_path_factory: pytest.TempPathFactory, rows: list[
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
 def test_embeddings_metric(rows: list[tuple[int, int]]) -> None:
     classes, truth = np.array(rows).T
-    found = embeddings.metrics(classes, truth)
-    assert found["accuracy"] == pytest.approx((classes == truth).mean())
-    assert found["macro_f1"] == pytest.approx(statistics.mean(f1(rows, k) for k in {k for row in rows for k in row}))
+    grades = embeddings_metric.grade(classes, truth)
+    assert grades.score == pytest.approx((classes == truth).mean())
+    assert grades.parts["macro_f1"] == pytest.approx(statistics.mean(f1(rows, k) for k in {k for row in rows for k in row}))
 
 
 def f1(rows: list, label: object) -> float:
