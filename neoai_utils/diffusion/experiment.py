@@ -37,7 +37,7 @@ class Outcome:
         validation: the grades on our own prompts; None without a judge.
         seconds: duration of the edit, without drawing.
         memory_mb: the most memory that the edit took, less what was held before; None where it cannot be measured.
-        pictures: of the test prompts.
+        pictures: of the test prompts; empty where they were not drawn.
     """
 
     validation: Grades | None
@@ -66,20 +66,25 @@ class Experiment:
     tests: Sequence[str]
     sampling: Sampling
 
-    def run(self, edit: Edit, folder: Path | None = None) -> Outcome:
+    def run(self, edit: Edit, *, tests: bool = True) -> Outcome:
         """Make an edit, draw our own and the test prompts, undo the edit.
 
         Args:
             edit: changes the pipeline.
-            folder: test pictures are written there as they are drawn (`generation.draw`).
+            tests: draw the test prompts.
         """
         with undone(self.pipe), stopwatch() as watch:
             with PeakMemory(self.pipe.device) as memory:
                 active = as_context(edit(self.pipe))
             watch.stop()
             with active:
-                pictures = draw(self.pipe, self.tests, self.sampling, folder)
+                pictures = draw(self.pipe, self.tests, self.sampling) if tests else []
                 return Outcome(self._validation(), watch.seconds, memory.megabytes, pictures)
+
+    def draw_tests(self, edit: Edit, folder: Path) -> list[Image]:
+        """Make an edit, draw the test prompts, undo the edit; pictures are written to a folder (`generation.draw`)."""
+        with undone(self.pipe), as_context(edit(self.pipe)):
+            return draw(self.pipe, self.tests, self.sampling, folder)
 
     def validate(self, edit: Edit) -> Grades | None:
         """Return the grades of an edit on our own prompts alone; None without a judge."""

@@ -21,15 +21,28 @@ def bright(pictures, texts):
     return np.array([int(np.asarray(picture).mean() < 128) for picture in pictures])
 
 
-def test_an_edit_is_scored_and_undone(pipe, tmp_path):
+def brighter(pipe):
+    pipe.unet.conv_out.bias.data.add_(1)
+
+
+def test_an_edit_is_scored_and_undone(pipe):
     experiment = Experiment(pipe, bright, PROMPTS, KINDS, ["a foal"], FAST)
     before = (fingerprint(pipe.unet), fingerprint(pipe.text_encoder))
-    outcome = experiment.run(lambda pipe: pipe.unet.conv_out.bias.data.add_(1), tmp_path)
+    outcome = experiment.run(brighter)
     assert (fingerprint(pipe.unet), fingerprint(pipe.text_encoder)) == before
     assert set(outcome.validation.parts) == {"official", *KINDS}
     assert len(outcome.pictures) == 1
-    assert (tmp_path / "00000.png").is_file()
     assert outcome.seconds >= 0
+    assert experiment.run(brighter, tests=False).pictures == []
+
+
+def test_test_prompts_are_drawn_by_the_edited_model_into_a_folder(pipe, tmp_path):
+    experiment = Experiment(pipe, None, PROMPTS, KINDS, ["a foal"], FAST)
+    before = fingerprint(pipe.unet)
+    (picture,) = experiment.draw_tests(brighter, tmp_path)
+    assert np.array_equal(np.asarray(picture), np.asarray(experiment.run(brighter).pictures[0]))
+    assert (tmp_path / "00000.png").is_file()
+    assert fingerprint(pipe.unet) == before
 
 
 def test_an_edit_that_acts_while_drawing(pipe):
