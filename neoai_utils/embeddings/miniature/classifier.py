@@ -15,11 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from torch import nn
-from torch.nn.utils import parametrize
 
 from neoai_utils import offline, storage
 from neoai_utils.embeddings.miniature import sentences
-from neoai_utils.runtime import pick_device, seed_everything
+from neoai_utils.runtime import fitting_torchao, pick_device, seed_everything
 from neoai_utils.weights import Store
 
 if TYPE_CHECKING:
@@ -64,20 +63,6 @@ class ClassifierRecipe:
     max_length: int = 40
 
 
-class LowRank(nn.Module):
-    """W -> W + B A, with B = 0 at the start, so that training starts from the given model."""
-
-    def __init__(self, weight: torch.Tensor, rank: int) -> None:
-        """Make A (rank, inputs) random and B (outputs, rank) zero for a weight (outputs, inputs)."""
-        super().__init__()
-        self.a = nn.Parameter(torch.randn(rank, weight.shape[1]) / weight.shape[1] ** 0.5)
-        self.b = nn.Parameter(torch.zeros(weight.shape[0], rank))
-
-    def forward(self, weight: torch.Tensor) -> torch.Tensor:
-        """Return the changed weight."""
-        return weight + self.b @ self.a
-
-
 def texts_and_classes(recipe: ClassifierRecipe) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return (shown, rest): the texts for miniatures and those for training, with a column `class` (0, 1, 2)."""
     frame = sentences.load()
@@ -107,10 +92,7 @@ def fine_tune(
         steps: stop after so many steps (the learning rate still falls to zero by then); None: all epochs.
     """
     device = pick_device(quiet=True)
-    for parameter in model.parameters():
-        parameter.requires_grad_(False)
-    for layer in _linears(model).values():
-        parametrize.register_parametrization(layer, "weight", LowRank(layer.weight, recipe.rank))
+    _add_adapters(model, recipe.rank)
     for parameter in [*model.bert.pooler.parameters(), *model.classifier.parameters()]:
         parameter.requires_grad_(True)
     model.to(device).train()
@@ -136,6 +118,17 @@ def fine_tune(
         losses.append(loss.item())
     model.eval().cpu()
     return losses
+
+
+def _add_adapters(model: Any, rank: int) -> None:
+    """Freeze the model and add a low-rank adapter W + B A to each linear layer of the encoder, B being 0."""
+    with fitting_torchao():
+        from peft import LoraConfig, inject_adapter_in_model
+
+        inject_adapter_in_model(LoraConfig(r=rank, lora_alpha=rank, target_modules=list(_linears(model))), model)
+    for name, values in model.named_parameters():
+        if ".lora_A." in name:  # the recipe's scale; peft's own is smaller by the root of 3
+            nn.init.normal_(values, std=values.shape[1] ** -0.5)
 
 
 def _batches(token_ids: list[list[int]], recipe: ClassifierRecipe) -> list[list[list[int]]]:
@@ -164,9 +157,9 @@ def _linears(model: Any) -> dict[str, nn.Linear]:
 def save(model: Any, recipe: ClassifierRecipe, losses: list[float], store: Store = STORE) -> None:
     """Write what `fine_tune` changed, and recipe, checksums and losses into the manifest."""
     changed = {
-        name.replace(".parametrizations.weight.0.", "."): values
+        name.replace("lora_A.default.weight", "a").replace("lora_B.default.weight", "b"): values
         for name, values in model.state_dict().items()
-        if ".parametrizations.weight.0." in name or name.startswith(("bert.pooler.", "classifier."))
+        if ".lora_" in name or name.startswith(("bert.pooler.", "classifier."))
     }
     store.save(
         _PART, changed, recipe, sentences_sha256=storage.sha256_of(sentences.FILE), steps=len(losses),
