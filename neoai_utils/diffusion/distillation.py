@@ -53,14 +53,14 @@ def distil(
     teacher = copy.deepcopy(pipe.unet).requires_grad_(False)
     scheduler = noise_scheduler(pipe)
 
-    def loss_of(model: nn.Module, generator: torch.Generator, own: list[int]) -> Tensor:
+    def loss_of(model: nn.Module, generator: torch.Generator, local: list[int]) -> Tensor:
         drawn = [pairs[row] for row in rng.integers(len(pairs), size=plan.batch_size)]
         kept = [keep[row] for row in rng.integers(len(keep), size=plan.batch_size)]
         rows = rng.integers(len(latents), size=2 * plan.batch_size)
         noisy, times, _ = add_noise(scheduler, latents[rows], generator)
-        noisy, times = (part[own + [plan.batch_size + row for row in own]] for part in (noisy, times))
-        texts = ([drawn[row][0] for row in own], [drawn[row][1] for row in own], [kept[row] for row in own])
-        half = len(own)
+        noisy, times = (part[local + [plan.batch_size + row for row in local]] for part in (noisy, times))
+        texts = ([drawn[row][0] for row in local], [drawn[row][1] for row in local], [kept[row] for row in local])
+        half = len(local)
         with torch.no_grad():
             source, goal, same = (states(pipe, prompts) for prompts in texts)
             aim = teacher(noisy, times, torch.cat([goal, same])).sample.float()

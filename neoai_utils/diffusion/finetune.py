@@ -79,18 +79,18 @@ def fine_tune(
     rng = np.random.default_rng(plan.seed)
     scheduler = noise_scheduler(pipe)
 
-    def loss_of(model: nn.Module, generator: torch.Generator, own: list[int]) -> Tensor:
+    def loss_of(model: nn.Module, generator: torch.Generator, local: list[int]) -> Tensor:
         rows = rng.integers(len(examples.prompts), size=plan.batch_size)
         texts = [examples.prompts[row] for row in rows]
         texts = [
             replace_word(t, "pig", words[int(rng.integers(len(words)))]) if rng.random() < share else t for t in texts
         ]
-        loss = _noise_loss(pipe, model, add_noise(scheduler, examples.latents[rows], generator), texts, own)
+        loss = _noise_loss(pipe, model, add_noise(scheduler, examples.latents[rows], generator), texts, local)
         if prior is not None:
             rows = rng.integers(len(prior.prompts), size=plan.batch_size)
             texts = [prior.prompts[row] for row in rows]
             noisy = add_noise(scheduler, prior.latents[rows], generator)
-            loss = loss + weight * _noise_loss(pipe, model, noisy, texts, own)
+            loss = loss + weight * _noise_loss(pipe, model, noisy, texts, local)
         return loss
 
     return train_unet(pipe, plan, loss_of)
@@ -101,10 +101,10 @@ def _noise_loss(
     model: nn.Module,
     noised: tuple[Tensor, Tensor, Tensor],
     texts: list[str],
-    own: list[int],
+    local: list[int],
 ) -> Tensor:
-    """Return the mean squared error of the predicted noise on this process's own rows of the batch."""
-    noisy, times, noise = (part[own] for part in noised)
+    """Return the mean squared error of the predicted noise on this process's rows of the batch."""
+    noisy, times, noise = (part[local] for part in noised)
     with torch.no_grad():
-        conditions = states(pipe, [texts[row] for row in own])
+        conditions = states(pipe, [texts[row] for row in local])
     return functional.mse_loss(model(noisy, times, conditions).sample.float(), noise.float())
