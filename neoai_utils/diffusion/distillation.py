@@ -28,7 +28,6 @@ def distil(
     plan: TrainingPlan,
     *,
     repel: float = 0.0,
-    weight: float = 1.0,
 ) -> list[float]:
     """Teach the UNet to predict for one prompt what the unedited UNet predicts for another; return the losses.
 
@@ -47,7 +46,6 @@ def distil(
         latents: (n, channels, height, width) scaled latents to which noise is added; any pictures serve.
         plan: steps, learning rate, batch size, weights.
         repel: how far beyond the goal to go, away from the source.
-        weight: of the loss on the prompts to keep.
     """
     rng = np.random.default_rng(plan.seed)
     teacher = copy.deepcopy(pipe.unet).requires_grad_(False)
@@ -68,6 +66,6 @@ def distil(
                 before = teacher(noisy[:half], times[:half], source).sample.float()
                 aim[:half] += repel * (aim[:half] - before)
         output = model(noisy, times, torch.cat([source, same])).sample.float()
-        return functional.mse_loss(output[:half], aim[:half]) + weight * functional.mse_loss(output[half:], aim[half:])
+        return functional.mse_loss(output[:half], aim[:half]) + functional.mse_loss(output[half:], aim[half:])
 
     return train_unet(pipe, plan, loss_of)

@@ -44,9 +44,9 @@ def grid(words: Sequence[str]) -> list[str]:
     return [sentence(word, style, ground) for word in words for style in ("", *STYLES) for ground in GROUNDS]
 
 
-def pairs(words: Sequence[str], target: str = "pig") -> list[tuple[str, str]]:
-    """Return every prompt of `grid(words)` with the same prompt that says `target`."""
-    return list(zip(grid(words), grid([target]) * len(words), strict=True))
+def pairs(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Return every prompt of `grid(words)` with the same prompt for a pig."""
+    return list(zip(grid(words), grid(["pig"]) * len(words), strict=True))
 
 
 def pig_prompts(count: int) -> list[str]:

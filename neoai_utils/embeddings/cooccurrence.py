@@ -88,20 +88,20 @@ def neighbour_means(near: Mapping[int, Any], table: Float32, frequency: Integers
     return np.concatenate(blocks, axis=1).astype(np.float32)
 
 
-def association(matrix: Any, rows: Integers, columns: Integers, smoothing: float = 0.75) -> Float32:
+def association(matrix: Any, rows: Integers, columns: Integers) -> Float32:
     """Return log(1 + lift) of co-occurrence counts, (rows, columns) float32, rows scaled to length 1.
 
     The lift is how much more often a pair occurs than chance predicts, minus one, at least zero. This is softened
-    positive pointwise mutual information, with Levy et al.'s smoothed column distribution (TACL 2015).
+    positive pointwise mutual information, with the column distribution smoothed by the exponent 0.75 (Levy et al., TACL
+    2015).
 
     Args:
         matrix: (tokens, tokens) sparse counts.
         rows: (rows,) token ids.
         columns: (columns,) token ids.
-        smoothing: exponent of the column distribution.
     """
     part = matrix[:, columns][rows].toarray()
-    share = np.asarray(matrix[:, columns].sum(axis=0)).ravel() ** smoothing
+    share = np.asarray(matrix[:, columns].sum(axis=0)).ravel() ** 0.75
     chance = part.sum(axis=1, keepdims=True) * share / share.sum()
     lift = np.log1p(np.maximum(part / (chance + 0.05) - 1, 0))
     return unit_rows(lift).astype(np.float32)

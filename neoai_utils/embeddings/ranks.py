@@ -15,13 +15,13 @@ from neoai_utils.embeddings.damage import Damage
 __all__ = ["expected", "piecewise_linear_basis"]
 
 
-def piecewise_linear_basis(tokens: tuple[str, ...], knots: int = 80, offset: float = 300.0) -> Float32:
-    """Return piecewise linear basis functions of log(id + offset), (tokens, 2 * knots) float32.
+def piecewise_linear_basis(tokens: tuple[str, ...], knots: int) -> Float32:
+    """Return piecewise linear basis functions of log(id + 300), (tokens, 2 * knots) float32.
 
     Half of them belong to tokens that start a word, half to those that continue one ("##"). Each token lies between
     two neighbouring knots, and every row sums to 1.
     """
-    position = np.log(np.arange(len(tokens)) + offset)
+    position = np.log(np.arange(len(tokens)) + 300)
     position = (position - position[0]) / (position[-1] - position[0]) * (knots - 1)
     left = np.minimum(position.astype(int), knots - 2)
     side = np.where([token.startswith("##") for token in tokens], 0, knots)

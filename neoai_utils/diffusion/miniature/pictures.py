@@ -73,10 +73,10 @@ def load() -> dict[str, Image]:
     }
 
 
-def random_scene(rng: np.random.Generator, bare: float = 0.04) -> Scene:
-    """Draw a scene: a concept by its weight, any style, any ground; a share `bare` shows a ground alone."""
+def random_scene(rng: np.random.Generator) -> Scene:
+    """Draw a scene: a concept by its weight, any style, any ground; one in 25 shows a ground alone."""
     style, name = STYLES[rng.integers(len(STYLES))], tuple(GROUNDS)[rng.integers(len(GROUNDS))]
-    if rng.random() < bare:
+    if rng.random() < 0.04:
         return Scene(None, style, name)
     weights = np.array([concept.weight for concept in CONCEPTS])
     return Scene(CONCEPTS[rng.choice(len(CONCEPTS), p=weights / weights.sum())], style, name)
