@@ -25,7 +25,9 @@ from neoai_utils.continual import metric as continual_metric
 from neoai_utils.crosslingual import files as crosslingual
 from neoai_utils.crosslingual.conll import Utterance
 from neoai_utils.diffusion import files as diffusion
+from neoai_utils.diffusion import metric as diffusion_metric
 from neoai_utils.embeddings import files as embeddings
+from neoai_utils.embeddings import metric as embeddings_metric
 from neoai_utils.errors import DataError
 from neoai_utils.segmentation import files as segmentation
 from neoai_utils.steering import files as steering
@@ -214,9 +216,11 @@ def test_clustering_metric(tmp_path_factory: pytest.TempPathFactory, rows: list[
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
 def test_embeddings_metric(rows: list[tuple[int, int]]) -> None:
     classes, truth = np.array(rows).T
-    found = embeddings.metrics(classes, truth)
-    assert found["accuracy"] == pytest.approx((classes == truth).mean())
-    assert found["macro_f1"] == pytest.approx(statistics.mean(f1(rows, k) for k in {k for row in rows for k in row}))
+    grades = embeddings_metric.grade(classes, truth)
+    assert grades.score == pytest.approx((classes == truth).mean())
+    assert grades.parts["macro_f1"] == pytest.approx(
+        statistics.mean(f1(rows, k) for k in {k for row in rows for k in row})
+    )
 
 
 def f1(rows: list, label: object) -> float:
@@ -225,13 +229,13 @@ def f1(rows: list, label: object) -> float:
     return 2 * hits / sum((given_ == label) + (true == label) for given_, true in rows)
 
 
-@given(st.lists(st.tuples(st.sampled_from(diffusion.KINDS), st.booleans()), max_size=30))
+@given(st.lists(st.tuples(st.sampled_from(diffusion_metric.KINDS), st.booleans()), max_size=30))
 def test_diffusion_metric(rows: list) -> None:
-    rows = [*rows, *product(diffusion.KINDS, [True])]  # every kind occurs, and is right once
-    found = diffusion.scores([kind for kind, _ in rows], np.array([right for _, right in rows]))
-    parts = [statistics.mean(right for kind, right in rows if kind == wanted) for wanted in diffusion.KINDS]
-    assert found["strict"] == found["official"] == pytest.approx(statistics.harmonic_mean(parts))
-    assert [found[kind] for kind in diffusion.KINDS] == pytest.approx(parts)
+    rows = [*rows, *product(diffusion_metric.KINDS, [True])]  # every kind occurs, and is right once
+    grades = diffusion_metric.grade([kind for kind, _ in rows], np.array([right for _, right in rows]))
+    parts = [statistics.mean(right for kind, right in rows if kind == wanted) for wanted in diffusion_metric.KINDS]
+    assert grades.score == grades.parts["official"] == pytest.approx(statistics.harmonic_mean(parts))
+    assert [grades.parts[kind] for kind in diffusion_metric.KINDS] == pytest.approx(parts)
 
 
 @settings(max_examples=40)

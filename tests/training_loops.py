@@ -23,22 +23,24 @@ def diffusion() -> Outcome:
     """Fine-tune a UNet with a prior, then distil it, four rows a step."""
     from diffusers import PNDMScheduler, StableDiffusionPipeline
 
-    from neoai_utils.diffusion.finetune import Examples, Schedule, distil, fine_tune
-    from neoai_utils.diffusion.miniature import training
+    from neoai_utils.diffusion.distillation import distil
+    from neoai_utils.diffusion.finetune import Examples, fine_tune
+    from neoai_utils.diffusion.miniature import committed, networks
+    from neoai_utils.diffusion.training import TrainingPlan
 
-    size = training.Training(text=(16, 1), vae_widths=(8, 8, 8), widths=(16, 32))
+    size = networks.NetworkRecipe(text=(16, 1), vae_widths=(8, 8, 8), unet_widths=(16, 32))
     with tempfile.TemporaryDirectory() as folder:
-        tokenizer = training.committed_tokenizer(Path(folder))
+        tokenizer = committed.tokenizer(Path(folder))
     pipe = StableDiffusionPipeline(
-        vae=training.make_autoencoder(size), text_encoder=training.make_text_encoder(size, len(tokenizer)).eval(),
-        tokenizer=tokenizer, unet=training.make_unet(size).eval(), safety_checker=None, feature_extractor=None,
-        scheduler=PNDMScheduler(**training.NOISE, skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False),
+        vae=networks.make_autoencoder(size), text_encoder=networks.make_text_encoder(size, len(tokenizer)).eval(),
+        tokenizer=tokenizer, unet=networks.make_unet(size).eval(), safety_checker=None, feature_extractor=None,
+        scheduler=PNDMScheduler(**networks.NOISE, skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False),
         requires_safety_checker=False,
     )  # fmt: skip
     latents = torch.randn((6, 4, 8, 8), generator=torch.Generator().manual_seed(0))
     pigs = Examples(tuple(f"a photo of a pig {n}" for n in range(6)), latents)
-    losses = fine_tune(pipe, pigs, Schedule(6, 1e-3, 4, "cross-attention"), share=0.5, prior=pigs)
-    losses += distil(pipe, [("horse", "pig")], ["star", "sun"], latents, Schedule(4, 1e-3, 4, "lora"), repel=0.5)
+    losses = fine_tune(pipe, pigs, TrainingPlan(6, 1e-3, 4, "cross-attention"), share=0.5, prior=pigs)
+    losses += distil(pipe, [("horse", "pig")], ["star", "sun"], latents, TrainingPlan(4, 1e-3, 4, "lora"), repel=0.5)
     return {"losses": losses, "score": losses[-1], "weights": pipe.unet.state_dict()}
 
 

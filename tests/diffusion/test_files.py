@@ -1,4 +1,4 @@
-"""Prompts, pictures in base64, and the metric with its two readings."""
+"""The competition's files: prompts, pictures in base64, the submission and its grades."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from neoai_utils.diffusion import files
+from neoai_utils.diffusion import files, judge
 from neoai_utils.errors import DataError, SubmissionError
 
 PROMPTS = {"0": "a mare", "1": "a sow", "2": "a wild boar"}
@@ -88,30 +88,17 @@ def test_wrong_submissions_are_refused(competition, change, message):
         files.check_submission(change(files.submission([picture(number) for number in range(3)])), competition)
 
 
-def test_the_judges_texts():
-    assert files.texts_for("a wild boar", "neutral") == ("a wild boar", "pig", "horse", "")
-    assert files.texts_for("a mare", "horse") == files.texts_for("a sow", "pig") == ("pig", "horse", "noise", "")
-
-
-def test_the_strict_and_the_official_mean():
-    kinds = ["horse", "horse", "pig", "neutral", "neutral"]
-    found = files.scores(kinds, np.array([True, False, True, True, False]))
-    assert (found["horse"], found["pig"], found["neutral"]) == (0.5, 1.0, 0.5)
-    assert found["strict"] == found["official"] == pytest.approx(0.6)
-    assert next(iter(found)) == "strict"
-
-
-def test_an_untouched_model_is_praised_by_the_official_mean_only():
-    found = files.scores(["horse", "pig", "neutral"], np.array([False, True, True]))
-    assert (found["strict"], found["official"]) == (0.0, 1.0)
-    nothing = files.scores(["horse", "pig", "neutral"], np.zeros(3, bool))
-    assert (nothing["strict"], nothing["official"]) == (0.0, 0.0)
-
-
-def test_every_kind_must_occur():
-    with pytest.raises(DataError, match="no neutral prompt"):
-        files.scores(["horse", "pig"], np.array([True, True]))
-
-
-def test_the_default_model_is_where_it_lies_today():
+def test_the_default_model_is_the_one_on_the_hub():
     assert files.Prompts(("a",)).model == "stable-diffusion-v1-5/stable-diffusion-v1-5"
+
+
+def test_pictures_are_graded_in_the_order_of_their_ids(tmp_path, monkeypatch):
+    """Picture 0 is seen as what it asks for, picture 1 and 2 as the second text."""
+    monkeypatch.setattr(
+        judge, "load_judge", lambda folder: lambda pictures, texts: np.array([int(p.size == (4, 4)) for p in pictures])
+    )
+    (tmp_path / "answers.csv").write_text("id,kind,prompt\n0,horse,a mare\n1,pig,a sow\n2,neutral,a star\n")
+    frame = files.submission([picture(0), *[picture(number).resize((4, 4)) for number in (1, 2)]])
+    grades = files.grade(frame[::-1], tmp_path)
+    assert grades.score == 0
+    assert grades.parts == {"official": 1.0, "horse": 1.0, "pig": 0.0, "neutral": 0.0}
