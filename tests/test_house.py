@@ -74,7 +74,9 @@ def layer(name: str) -> str:
     _, *parts = (*name.split("."), "", "")
     if task_of(name):
         return parts[1] if parts[1] in ("files", "miniature") else "technique"
-    return parts[0] if parts[0] in ("workspace", "commands") else "root"
+    if parts[0] in ("workspace", "miniatures", "task_modules"):
+        return "workspace"
+    return "commands" if parts[0] == "commands" else "root"
 
 
 def upward(pairs: set[Arrow]) -> list[str]:
@@ -131,9 +133,9 @@ def test_imports_lead_to_the_same_layer_or_a_lower_one() -> None:
 
 
 def test_modules_are_loaded_by_name_in_three_places_only() -> None:
-    """`importlib` hides an import from the tests above: two packages load their names, the workspace its tasks."""
+    """`importlib` hides an import from the tests above: two packages load their names, the workspace loads its tasks."""
     users = {name for name, path in modules(LIBRARY).items() if "import_module(" in path.read_text(encoding="utf-8")}
-    assert users == {"neoai_utils", "neoai_utils.offline", "neoai_utils.workspace"}
+    assert users == {"neoai_utils", "neoai_utils.offline", "neoai_utils.task_modules"}
 
 
 SOUND = {
