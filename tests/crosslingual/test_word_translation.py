@@ -67,13 +67,13 @@ def test_both_directions_must_agree():
     assert all(source != EMPTY for source, _ in agreed)
     found = dictionary(agreed)
     assert {"haus": ["house"], "buch": ["book"]}.items() <= found.items()
-    assert dictionary(agreed, least=1.0) == {}
+    assert dictionary(agreed, threshold=1.0) == {}
 
 
 def test_the_dictionary_keeps_the_likeliest_translations():
     agreed = {("a", "x"): 0.2, ("a", "y"): 0.9, ("a", "z"): 0.3, ("b", "x"): 0.01}
     assert dictionary(agreed) == {"a": ["y", "z"]}
-    assert dictionary(agreed, least=0.0, most=1) == {"a": ["y"], "b": ["x"]}
+    assert dictionary(agreed, threshold=0.0, max_translations=1) == {"a": ["y"], "b": ["x"]}
 
 
 def test_without_pairs_no_word_has_a_translation():
@@ -89,9 +89,9 @@ def test_nothing_to_learn_from(pairs):
 
 def test_ten_thousand_pairs_of_a_hidden_code_are_deciphered():
     """Every source word has one translation; word order and lengths say nothing. (Seconds are printed, not gated.)"""
-    random = np.random.default_rng(0)
-    sources = [random.choice(2000, 8, p=(p := 1 / np.arange(2, 2002)) / p.sum()) for _ in range(10_000)]
-    pairs = [([f"s{w}" for w in words], [f"t{w}" for w in random.permutation(words)]) for words in sources]
+    rng = np.random.default_rng(0)
+    sources = [rng.choice(2000, 8, p=(p := 1 / np.arange(2, 2002)) / p.sum()) for _ in range(10_000)]
+    pairs = [([f"s{w}" for w in words], [f"t{w}" for w in rng.permutation(words)]) for words in sources]
     start = time.perf_counter()
     found = ibm_model_1(pairs)
     print(f"\n10,000 pairs, ten rounds: {time.perf_counter() - start:.2f} s")

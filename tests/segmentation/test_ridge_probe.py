@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 
 from neoai_utils.segmentation import patch_probe, ridge_probe
 from neoai_utils.segmentation.ridge_probe import RidgeProbe
-from tests.segmentation.test_probe import toy
+from tests.segmentation.conftest import toy
 
 
 @given(st.integers(0, 2**31), st.sampled_from([0.1, 1.0, 30.0]))
@@ -87,7 +87,7 @@ def test_the_second_look_finds_the_pictures_own_direction():
     features = np.where(truth[..., None], [1.0, 0.0], [0.0, 1.0]) + random.normal(0, 0.05, (1, 10, 10, 2))
     maps = np.where(truth, 0.8, 0.2)
     maps[0, 5, 1], maps[0, 5, 8] = 0.1, 0.9  # the map is wrong here
-    looks = ridge_probe.second_look(features.astype(np.float32), maps.astype(np.float32))
+    looks = ridge_probe.second_stage(features.astype(np.float32), maps.astype(np.float32))
     assert looks.shape == (1, 10, 10, 5)
     assert np.array_equal(looks[..., 0] > 0, truth)
     np.testing.assert_allclose(looks[..., 1], maps, atol=1e-6)
@@ -97,7 +97,7 @@ def test_the_second_look_finds_the_pictures_own_direction():
 def test_a_map_without_doubt_or_without_animal_is_no_reason_to_fail():
     features, _ = toy(pictures=2)
     for value in (0.0, 1.0):
-        looks = ridge_probe.second_look(features, np.full((2, 14, 14), value, dtype=np.float32))
+        looks = ridge_probe.second_stage(features, np.full((2, 14, 14), value, dtype=np.float32))
         assert np.isfinite(looks).all()
 
 
