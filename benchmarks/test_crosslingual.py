@@ -14,10 +14,10 @@ Pairs = list[tuple[list[str], list[str]]]
 
 def some_pairs(count: int) -> Pairs:
     """Sentences of eight words with Zipf's frequencies; each source word has one translation."""
-    random = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     weights = 1 / np.arange(2, 2002)
-    sources = [random.choice(2000, 8, p=weights / weights.sum()) for _ in range(count)]
-    return [([f"s{w}" for w in words], [f"t{w}" for w in random.permutation(words)]) for words in sources]
+    sources = [rng.choice(2000, 8, p=weights / weights.sum()) for _ in range(count)]
+    return [([f"s{w}" for w in words], [f"t{w}" for w in rng.permutation(words)]) for words in sources]
 
 
 def word_by_word(pairs: Pairs, rounds: int) -> dict[tuple[str, str], float]:

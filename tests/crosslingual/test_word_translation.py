@@ -50,7 +50,7 @@ def test_it_is_the_slow_model(pairs, rounds):
 
 
 def test_words_that_keep_meeting_find_each_other():
-    found = ibm_model_1(split(HOUSE), rounds=30)
+    found = ibm_model_1(split(HOUSE), iterations=30)
     for source, target in (("haus", "house"), ("buch", "book"), ("ein", "a")):
         assert max(found.targets, key=lambda word: found.probability(source, word)) == target
     assert found.probability("haus", "a") == found.probability("unheard", "the") == 0
