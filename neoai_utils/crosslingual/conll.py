@@ -66,9 +66,6 @@ def write(utterances: Iterable[Utterance], path: Path) -> None:
         temporary.write_text("\n".join(blocks), encoding="utf-8")
 
 
-# ------------------------------------------------------------------------------------------------- what stands where
-
-
 @dataclass
 class _Oddities:
     """What is unusual in a file.

@@ -41,13 +41,6 @@ class Translations:
     columns: Integers
     values: Float64
 
-    def probability(self, source: str, target: str) -> float:
-        """Return t(target | source); 0 if the two never occur together."""
-        if source not in self.sources or target not in self.targets:
-            return 0.0
-        entry = (self.rows == self.sources.index(source)) & (self.columns == self.targets.index(target))
-        return float(self.values[entry].sum())
-
 
 def ibm_model_1(pairs: Sequence[tuple[Words, Words]], iterations: int = 10) -> Translations:
     """Estimate word translations by expectation maximisation.
