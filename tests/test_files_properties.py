@@ -23,13 +23,15 @@ from neoai_utils.clustering import files as clustering
 from neoai_utils.continual import files as continual
 from neoai_utils.continual import metric as continual_metric
 from neoai_utils.crosslingual import files as crosslingual
-from neoai_utils.crosslingual.conll import Utterance
+from neoai_utils.crosslingual import metric as crosslingual_metric
+from neoai_utils.crosslingual.utterances import Utterance
 from neoai_utils.diffusion import files as diffusion
 from neoai_utils.diffusion import metric as diffusion_metric
 from neoai_utils.embeddings import files as embeddings
 from neoai_utils.embeddings import metric as embeddings_metric
 from neoai_utils.errors import DataError
 from neoai_utils.segmentation import files as segmentation
+from neoai_utils.segmentation import metric as segmentation_metric
 from neoai_utils.steering import files as steering
 from neoai_utils.tabular import files as tabular
 from tests.eight import PROMPTS, SMALL, TASKS, files_of
@@ -241,23 +243,23 @@ def test_diffusion_metric(rows: list) -> None:
 @settings(max_examples=40)
 @given(arrays(bool, (3, 2, 5, 7)))
 def test_segmentation_metric(masks: np.ndarray) -> None:
-    pairs = [(prediction, truth) for prediction, truth in masks]
-    parts = [jaccard_score(truth.ravel(), given_.ravel(), zero_division=1.0) for given_, truth in pairs]
-    assert segmentation.mean_iou(pairs) == pytest.approx(np.mean(parts))
+    parts = [jaccard_score(truth.ravel(), prediction.ravel(), zero_division=1.0) for prediction, truth in masks]
+    assert segmentation_metric.mean_iou(masks[:, 0], masks[:, 1]) == pytest.approx(np.mean(parts))
 
 
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("abc"), TAGS, TAGS), min_size=1, max_size=15))
 def test_crosslingual_metric(rows: list) -> None:
     truth = [Utterance(("word",), intent, (tag,)) for intent, _, tag, _ in rows]
-    found = crosslingual.metrics(truth, [row[1] for row in rows], [[row[3]] for row in rows])
+    predictions = [Utterance(("word",), intent, (tag,)) for _, intent, _, tag in rows]
+    grades = crosslingual_metric.grade(predictions, truth)
 
     def weighted(pairs: list) -> float:
         return sum(count * f1(pairs, label) for label, count in Counter(true for _, true in pairs).items()) / len(pairs)
 
     intent, slot = weighted([(row[1], row[0]) for row in rows]), weighted([(row[3], row[2]) for row in rows])
-    assert (found["intent"], found["slot"]) == pytest.approx((intent, slot))
-    assert found["mean"] == pytest.approx((intent + slot) / 2)
+    assert (grades.parts["intent"], grades.parts["slot"]) == pytest.approx((intent, slot))
+    assert grades.score == pytest.approx((intent + slot) / 2)
 
 
 @given(PIXELS)

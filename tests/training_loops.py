@@ -49,10 +49,10 @@ def crosslingual() -> Outcome:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from neoai_utils.crosslingual.conll import Labels, Utterance
     from neoai_utils.crosslingual.encoding import Collator
     from neoai_utils.crosslingual.prediction import predict
-    from neoai_utils.crosslingual.training import Part, Plan, fine_tune
+    from neoai_utils.crosslingual.training import TrainingPlan, UtteranceSource, fine_tune
+    from neoai_utils.crosslingual.utterances import Labels, Utterance
 
     words = [f"w{number}" for number in range(20)]
     made = Tokenizer(models.WordLevel({word: n for n, word in enumerate(["[PAD]", "[UNK]", *words])}, "[UNK]"))
@@ -70,15 +70,16 @@ def crosslingual() -> Outcome:
         add_pooling_layer=False,
     )  # fmt: skip
     drawn = np.random.default_rng(0).integers(20, size=(40, 4))
-    known = [
+    utterances = [
         Utterance(
             tuple(words[n] for n in row), ("even", "odd")[row[0] % 2], tuple("B-high" if n > 9 else "O" for n in row)
         )
         for row in drawn
     ]
-    model = fine_tune(encoder, collate, [Part(known)], Plan(60, batch=4, rate=1e-2), seed=0)
-    found = predict(model, collate, known)
-    right = [found.intents[place].argmax() == row[0] % 2 for place, row in enumerate(drawn)]
+    plan = TrainingPlan(60, batch=4, learning_rate=1e-2)
+    model = fine_tune(encoder, collate, [UtteranceSource(utterances)], plan, seed=0)
+    intents = predict(model, collate, utterances).intents.argmax(1)
+    right = [intent == row[0] % 2 for intent, row in zip(intents, drawn, strict=True)]
     return {"losses": [], "score": float(np.mean(right)), "weights": model.state_dict()}
 
 

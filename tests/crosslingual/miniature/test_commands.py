@@ -52,23 +52,23 @@ def folder(tmp_path):
 
 
 def test_blocks_are_those_of_both_languages(folder):
-    found = commands.read(folder)
-    assert [(block.intent, block.lists) for block in found.blocks] == [
+    source = commands.read(folder)
+    assert [(block.intent, block.lists) for block in source.blocks] == [
         ("Light", ("area", "colour")),
         ("Light", ("level",)),
     ]
-    assert found.keys("colour") == ("#f00",)  # neither language knows all of the other's colours
-    assert found.keys("level") == ("10", "20")
-    assert len(found.keys("area")) == len(VALUES["area"])
+    assert source.keys("colour") == ("#f00",)  # neither language knows all of the other's colours
+    assert source.keys("level") == ("10", "20")
+    assert len(source.keys("area")) == len(VALUES["area"])
 
 
-def test_both_languages_say_the_same(folder):
-    found = commands.read(folder)
-    random = np.random.default_rng(0)
+def test_both_languages_have_the_same_meaning(folder):
+    source = commands.read(folder)
+    rng = np.random.default_rng(0)
     kitchen = str([english for english, _ in VALUES["area"]].index("kitchen"))
-    choice = {"area": kitchen, "colour": "#f00"}
-    english = {found.say(found.blocks[0], "en", choice, random) for _ in range(40)}
-    russian = {found.say(found.blocks[0], "ru", choice, random) for _ in range(40)}
+    keys = {"area": kitchen, "colour": "#f00"}
+    english = {source.draw(source.blocks[0], "en", keys, rng) for _ in range(40)}
+    russian = {source.draw(source.blocks[0], "ru", keys, rng) for _ in range(40)}
     assert {u.words for u in english} == {("set", "kitchen", "red"), ("make", "kitchen", "red")}
     assert {u.words[1:] for u in russian} == {("в", "кухне", "красный"), ("в", "кухне", "красным")}
     assert {(u.intent, u.slots) for u in english} == {("Light", ("O", "B-area", "B-colour"))}
@@ -79,9 +79,9 @@ def test_only_the_allowed_templates_are_used(folder):
     content = json.loads((folder / "en.json").read_text())
     content["intents"]["Light"]["data"][1]["sentences"].append("light {level}")
     (folder / "en.json").write_text(json.dumps(content))
-    found, random = commands.read(folder), np.random.default_rng(0)
-    said = {found.say(found.blocks[1], "en", {"level": "10"}, random, [1]).words for _ in range(20)}
-    assert said == {("light", "10")}
+    source, rng = commands.read(folder), np.random.default_rng(0)
+    drawn = {source.draw(source.blocks[1], "en", {"level": "10"}, rng, [1]).words for _ in range(20)}
+    assert drawn == {("light", "10")}
 
 
 @pytest.mark.parametrize("text", ["{", "[]", '{"intents": {}}', "7"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from neoai_utils.crosslingual.miniature.templates import draw, slots_of
+from neoai_utils.crosslingual.miniature.templates import draw, list_names
 from neoai_utils.errors import DataError
 
 RULES = {"turn": "(turn|switch)", "the": "[the]"}
@@ -13,8 +13,8 @@ VALUES = {"area": ["kitchen", "living room"], "minutes": ["5"], "colour": ["(red
 
 
 def drawn(template, times=200):
-    random = np.random.default_rng(0)
-    return {draw(template, RULES, VALUES, random) for _ in range(times)}
+    rng = np.random.default_rng(0)
+    return {draw(template, RULES, VALUES, rng) for _ in range(times)}
 
 
 def texts(template):
@@ -56,14 +56,14 @@ def test_a_word_with_a_value_in_it_belongs_to_the_slot():
 
 def test_the_same_seed_draws_the_same():
     first, second = (
-        [draw("<turn> [on|off] {area}", RULES, VALUES, random) for _ in range(20)]
-        for random in (np.random.default_rng(3), np.random.default_rng(3))
+        [draw("<turn> [on|off] {area}", RULES, VALUES, rng) for _ in range(20)]
+        for rng in (np.random.default_rng(3), np.random.default_rng(3))
     )
     assert first == second
 
 
 def test_lists_of_a_template_and_its_rules():
-    assert slots_of("<x> {minutes}", {"x": "in {area}"}) == {"area", "minutes"}
+    assert list_names("<x> {minutes}", {"x": "in {area}"}) == {"area", "minutes"}
 
 
 @pytest.mark.parametrize(
