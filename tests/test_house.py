@@ -133,7 +133,7 @@ def test_imports_lead_to_the_same_layer_or_a_lower_one() -> None:
 
 
 def test_modules_are_loaded_by_name_in_three_places_only() -> None:
-    """`importlib` hides an import from the tests above: two packages load their names, the workspace loads its tasks."""
+    """`importlib` hides imports from the tests above: two packages load their names, the workspace its tasks."""
     users = {name for name, path in modules(LIBRARY).items() if "import_module(" in path.read_text(encoding="utf-8")}
     assert users == {"neoai_utils", "neoai_utils.offline", "neoai_utils.task_modules"}
 

@@ -69,8 +69,8 @@ def _train_clip(
     epochs = recipe.judge_epochs if network == "judge" else recipe.text_epochs
     losses = small_clip.train(
         model, tokenizer, pixels, captions, epochs=epochs, batch=recipe.clip_batch_size,
-        rate=recipe.clip_learning_rate, decay=recipe.clip_weight_decay, shown_tokens=recipe.shown_tokens,
-        seed=recipe.seed,
+        learning_rate=recipe.clip_learning_rate, weight_decay=recipe.clip_weight_decay,
+        shown_tokens=recipe.shown_tokens, seed=recipe.seed,
     )  # fmt: skip
     return model, losses
 

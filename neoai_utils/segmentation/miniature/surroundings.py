@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neoai_utils.arrays import Float32
 from neoai_utils.segmentation.miniature.coats import COAT_COLOURS, Breed, pattern
@@ -52,23 +53,33 @@ def _tint(rng: np.random.Generator, colour: Colour, coat_share: float, breed: Br
 # ---------------------------------------------------------------------------------------------------- grounds
 
 
+Brightness = NDArray[np.floating]
+"""Brightness of a ground, (height, width): float32, or float64 where a number of NumPy's takes part."""
+
+
 def _coordinates(tone: Float32) -> tuple[Float32, Float32]:
     """Return the row numbers (height, 1) and column numbers (1, width) of a picture."""
     height, width = tone.shape
     return np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None, :]
 
 
-def _grass(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
-    return tone + 0.2 * smooth_noise(rng, *tone.shape, unit / 22, 0.3)
+def _noise(rng: np.random.Generator, tone: Float32, cell: float, stretch: float = 1.0) -> Float32:
+    """Return `smooth_noise` of a picture's size."""
+    height, width = tone.shape
+    return smooth_noise(rng, height, width, cell, stretch)
 
 
-def _wood(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
+def _grass(rng: np.random.Generator, tone: Float32, unit: float) -> Brightness:
+    return np.asarray(tone + 0.2 * _noise(rng, tone, unit / 22, 0.3))
+
+
+def _wood(rng: np.random.Generator, tone: Float32, unit: float) -> Brightness:
     rows, _ = _coordinates(tone)
     plank = np.floor(rows / (unit / rng.uniform(4, 8)))
-    return tone + 0.14 * np.sin(plank * 12.9) + 0.1 * smooth_noise(rng, *tone.shape, unit / 70, 14.0)
+    return np.asarray(tone + 0.14 * np.sin(plank * 12.9) + 0.1 * _noise(rng, tone, unit / 70, 14.0))
 
 
-def _brick(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
+def _brick(rng: np.random.Generator, tone: Float32, unit: float) -> Brightness:
     rows, columns = _coordinates(tone)
     tall = unit / rng.uniform(7, 12)
     row = np.floor(rows / tall)
@@ -77,25 +88,25 @@ def _brick(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
     return np.where(joint, 1.25 * tone, tone + 0.13 * shade)
 
 
-def _waves(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
+def _waves(rng: np.random.Generator, tone: Float32, unit: float) -> Brightness:
     rows, _ = _coordinates(tone)
-    return np.asarray(tone + 0.07 * np.sin(rows / unit * 40 + 2 * smooth_noise(rng, *tone.shape, unit / 4)))
+    return np.asarray(tone + 0.07 * np.sin(rows / unit * 40 + 2 * _noise(rng, tone, unit / 4)))
 
 
-def _carpet(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
-    return tone + 0.13 * smooth_noise(rng, *tone.shape, unit / 60)
+def _carpet(rng: np.random.Generator, tone: Float32, unit: float) -> Brightness:
+    return np.asarray(tone + 0.13 * _noise(rng, tone, unit / 60))
 
 
-def _leaves(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
-    return np.asarray(tone + 0.25 * np.sign(smooth_noise(rng, *tone.shape, unit / 18)))
+def _leaves(rng: np.random.Generator, tone: Float32, unit: float) -> Brightness:
+    return np.asarray(tone + 0.25 * np.sign(_noise(rng, tone, unit / 18)))
 
 
-def _sofa(_rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
+def _sofa(_rng: np.random.Generator, tone: Float32, unit: float) -> Brightness:
     rows, columns = _coordinates(tone)
     return np.asarray(tone + 0.08 * np.sin(columns / unit * 60) * np.sin(rows / unit * 60))
 
 
-_TEXTURES: Mapping[str, Callable[[np.random.Generator, Float32, float], Float32]] = {
+_TEXTURES: Mapping[str, Callable[[np.random.Generator, Float32, float], Brightness]] = {
     "grass": _grass, "wood": _wood, "brick": _brick, "snow": _waves, "sand": _waves, "carpet": _carpet,
     "leaves": _leaves, "sofa": _sofa,
 }  # fmt: skip
@@ -108,7 +119,7 @@ def _surface(
     """Return one ground, (height, width, 3) float32; `unit` is the picture's shorter side in pixels."""
     colour = _tint(rng, _GROUND_COLOURS[ground], _COAT_SHARE, breed)
     tone = 1.0 + 0.1 * smooth_noise(rng, height, width, unit / 5) + 0.05 * smooth_noise(rng, height, width, 1.5)
-    surface = colour * _TEXTURES[ground](rng, tone, unit)[..., None]
+    surface: NDArray[np.floating] = colour * _TEXTURES[ground](rng, tone, unit)[..., None]
     if rng.random() < 0.35:  # a second coat colour in a coat's pattern, as of a rug, a bedspread, dead leaves
         kind = _PATTERNS[rng.integers(3)]
         size = unit * rng.uniform(0.25, 0.6)
