@@ -125,7 +125,7 @@ def _surface(
         size = unit * rng.uniform(0.25, 0.6)
         amount = pattern(rng, kind, height, width, size) * rng.uniform(0.4, 0.9)
         surface = mix(surface.astype(np.float32), _tint(rng, _GROUND_COLOURS[ground], 1.0, breed), amount)
-    return np.clip(surface, 0.0, 255.0).astype(np.float32)
+    return np.asarray(np.clip(surface, 0.0, 255.0), dtype=np.float32)
 
 
 def paint_background(rng: np.random.Generator, ground: str, breed: Breed | None, height: int, width: int) -> Float32:
