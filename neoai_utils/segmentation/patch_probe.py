@@ -101,4 +101,5 @@ def _nearest(mask: Mask, size: tuple[int, int]) -> Mask:
 def _nearest_indices(old: int, new: int) -> Integers:
     """Return which of `old` pixels Pillow takes for each of `new`; it adds up steps, so a formula may be off by one."""
     line = Image.fromarray(np.arange(old, dtype=np.int32)[None]).resize((new, 1), Image.Resampling.NEAREST)
-    return np.asarray(line)[0].astype(np.int64)
+    indices: Integers = np.asarray(line)[0].astype(np.int64)
+    return indices

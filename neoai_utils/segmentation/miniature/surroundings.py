@@ -58,14 +58,20 @@ def _coordinates(tone: Float32) -> tuple[Float32, Float32]:
     return np.arange(height, dtype=np.float32)[:, None], np.arange(width, dtype=np.float32)[None, :]
 
 
+def _noise_like(tone: Float32, rng: np.random.Generator, cell: float, stretch: float = 1.0) -> Float32:
+    """Return smooth noise of the picture's size."""
+    return smooth_noise(rng, tone.shape[0], tone.shape[1], cell, stretch)
+
+
 def _grass(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
-    return tone + 0.2 * smooth_noise(rng, *tone.shape, unit / 22, 0.3)
+    return tone + 0.2 * _noise_like(tone, rng, unit / 22, 0.3)
 
 
 def _wood(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
     rows, _ = _coordinates(tone)
     plank = np.floor(rows / (unit / rng.uniform(4, 8)))
-    return tone + 0.14 * np.sin(plank * 12.9) + 0.1 * smooth_noise(rng, *tone.shape, unit / 70, 14.0)
+    tone = tone + 0.14 * np.sin(plank * 12.9) + 0.1 * _noise_like(tone, rng, unit / 70, 14.0)
+    return np.asarray(tone)
 
 
 def _brick(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
@@ -79,15 +85,15 @@ def _brick(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
 
 def _waves(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
     rows, _ = _coordinates(tone)
-    return np.asarray(tone + 0.07 * np.sin(rows / unit * 40 + 2 * smooth_noise(rng, *tone.shape, unit / 4)))
+    return np.asarray(tone + 0.07 * np.sin(rows / unit * 40 + 2 * _noise_like(tone, rng, unit / 4)))
 
 
 def _carpet(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
-    return tone + 0.13 * smooth_noise(rng, *tone.shape, unit / 60)
+    return tone + 0.13 * _noise_like(tone, rng, unit / 60)
 
 
 def _leaves(rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
-    return np.asarray(tone + 0.25 * np.sign(smooth_noise(rng, *tone.shape, unit / 18)))
+    return np.asarray(tone + 0.25 * np.sign(_noise_like(tone, rng, unit / 18)))
 
 
 def _sofa(_rng: np.random.Generator, tone: Float32, unit: float) -> Float32:
@@ -108,13 +114,13 @@ def _surface(
     """Return one ground, (height, width, 3) float32; `unit` is the picture's shorter side in pixels."""
     colour = _tint(rng, _GROUND_COLOURS[ground], _COAT_SHARE, breed)
     tone = 1.0 + 0.1 * smooth_noise(rng, height, width, unit / 5) + 0.05 * smooth_noise(rng, height, width, 1.5)
-    surface = colour * _TEXTURES[ground](rng, tone, unit)[..., None]
+    surface: Float32 = colour * _TEXTURES[ground](rng, tone, unit)[..., None]
     if rng.random() < 0.35:  # a second coat colour in a coat's pattern, as of a rug, a bedspread, dead leaves
         kind = _PATTERNS[rng.integers(3)]
         size = unit * rng.uniform(0.25, 0.6)
         amount = pattern(rng, kind, height, width, size) * rng.uniform(0.4, 0.9)
         surface = mix(surface.astype(np.float32), _tint(rng, _GROUND_COLOURS[ground], 1.0, breed), amount)
-    return np.clip(surface, 0.0, 255.0).astype(np.float32)
+    return np.asarray(np.clip(surface, 0.0, 255.0), dtype=np.float32)
 
 
 def paint_background(rng: np.random.Generator, ground: str, breed: Breed | None, height: int, width: int) -> Float32:
