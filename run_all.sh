@@ -2,7 +2,7 @@
 # Plays the notebooks on a machine that has nothing but Python 3.11 or newer.
 #
 #   ./run_all.sh            every notebook          ./run_all.sh 5 7    two of them
-#   ./run_all.sh --test     the tests               ./run_all.sh --test tests/test_cli.py    some of them
+#   ./run_all.sh --test     the tests               ./run_all.sh --test tests/commands/test_app.py    some of them
 #
 # Uses the active virtual environment, else makes .venv here. Outputs lie in outputs/taskN.
 set -euo pipefail
@@ -81,4 +81,4 @@ if [ "${1:-}" = "--test" ]; then
 fi
 install ""
 exec 9>&-
-exec python -m neoai_utils.commands.cli run "$@"
+exec python -m neoai_utils.commands.app run "$@"

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.decomposition import NMF
 
 from neoai_utils.clustering import graph, pictures
-from neoai_utils.clustering.discriminant import sharpened
+from neoai_utils.clustering.discriminant import lda_kmeans
 from neoai_utils.clustering.miniature.nmf import factorise
 from neoai_utils.clustering.vectors import unit, whitened
 
@@ -85,7 +85,7 @@ def test_cost_of_clustering(growth):
 
         def work():
             labels = graph.spectral(graph.reciprocal(whitened(vectors, 96), 20), 32, seed=0)
-            labels = sharpened(vectors, labels, 6, seed=0)[0]
+            labels = lda_kmeans(vectors, labels, 6, seed=0)[0]
             assert len(np.unique(labels)) == 32
 
         return work

@@ -8,20 +8,26 @@ notebook's own loop for a few steps.
 from __future__ import annotations
 
 import numpy as np
+import timm
 import torch
 from torch.nn import functional
 
-from neoai_utils.continual import checkpoint, finetune, head, inference
-from neoai_utils.continual.finetune import Plan
+from neoai_utils.continual import finetune, head, inference
+from neoai_utils.continual.plan import TrainingPlan
 from neoai_utils.runtime import peak_memory_mb
 
 WEAK = [4, 5, 8, 12]
 OLD = [number for number in range(102) if number not in WEAK]
 
 
+def tiny_vit_5m() -> torch.nn.Module:
+    """The competition's network at its full size, with random weights."""
+    return timm.create_model("tiny_vit_5m_224", pretrained=False, num_classes=102, drop_path_rate=0.0).eval()
+
+
 def test_one_backward_pass_gives_the_gradient_of_two(against):
     torch.manual_seed(0)
-    model, teacher = (checkpoint.tiny_vit_5m(102) for _ in range(2))
+    model, teacher = (tiny_vit_5m() for _ in range(2))
     finetune.freeze_norm(model.train())  # in evaluation mode timm keeps attention biases, with their spent graph
     images, labels = torch.rand(4, 3, 224, 224) - 0.5, torch.tensor(WEAK)
     with torch.no_grad():
@@ -45,8 +51,10 @@ def test_one_backward_pass_gives_the_gradient_of_two(against):
 
 
 def test_cost_of_fine_tuning_at_full_size(growth):
-    teacher = checkpoint.tiny_vit_5m(102)
-    plan = Plan(epochs=1, rate=2e-4, alpha=0.3, temperature=2.0, distil="old", frozen_norm=True, batch=8)
+    teacher = tiny_vit_5m()
+    plan = TrainingPlan(
+        epochs=1, learning_rate=2e-4, alpha=0.3, temperature=2.0, distil="old", frozen_norm=True, batch_size=8
+    )
 
     def prepare(size):
         pixels = np.random.default_rng(0).integers(0, 256, (size, 3, 224, 224), dtype=np.uint8)

@@ -11,15 +11,16 @@ import torch
 
 from benchmarks.conftest import timed
 from neoai_utils.diffusion import closed_form, finetune, prompts, texts
-from neoai_utils.diffusion.finetune import Examples, Schedule
-from neoai_utils.diffusion.miniature import training
+from neoai_utils.diffusion.finetune import Examples
+from neoai_utils.diffusion.miniature import committed, networks
+from neoai_utils.diffusion.training import TrainingPlan, trainable_weights
 from neoai_utils.runtime import PeakMemory, pick_device
 from tests.diffusion.test_full_size import UNET
 
 
 @pytest.fixture
 def pipe():
-    return training.committed_pipeline()
+    return committed.pipeline()
 
 
 def some_states(pipe):
@@ -36,16 +37,16 @@ def test_the_closed_form_against_the_published_fine_tune(against, pipe) -> None:
     states = some_states(pipe)
     examples = Examples(("a photo of a pig",), torch.randn(1, 4, 8, 8))
     old, losses = against("6 · closed-form edit against 660 steps",
-                          lambda: finetune.fine_tune(pipe, examples, Schedule(66, 1e-4), share=0.5),
+                          lambda: finetune.fine_tune(pipe, examples, TrainingPlan(66, 1e-4), share=0.5),
                           lambda: closed_form.edit(pipe.unet, *states, 1.0), part=0.1)  # fmt: skip
-    assert len(old) == len(closed_form.cross_attention(pipe.unet))
+    assert len(old) == len(closed_form.key_value_projections(pipe.unet))
     assert len(losses) == 66
 
 
 def test_the_closed_form_against_one_pair_at_a_time(against, pipe) -> None:
     """The reference adds up each state's outer product by itself, as the papers' published code does."""
     source, target, keep = (part[:800] for part in some_states(pipe))
-    weight = next(iter(closed_form.cross_attention(pipe.unet).values())).weight.detach()
+    weight = next(iter(closed_form.key_value_projections(pipe.unet).values())).weight.detach()
 
     def plain():
         old = weight.double()
@@ -87,11 +88,11 @@ def test_the_full_size_network_is_edited_and_tuned(benchmark) -> None:
     with PeakMemory(device) as memory:
         closed, _ = timed(lambda: closed_form.edit(unet, horse, pig, keep, 1.0))
     print(f"\nfull size, closed form over 16 layers: {closed:.1f} s, {memory.megabytes or 0:.0f} MB beside the weights")
-    noising, latents = DDPMScheduler(**training.NOISE), torch.randn((1, 4, 64, 64), device=device)
+    noising, latents = DDPMScheduler(**networks.NOISE), torch.randn((1, 4, 64, 64), device=device)
     text = torch.randn((1, 77, 768), device=device)
 
     def step():
-        with finetune.trained_weights(unet, "lora") as weights, torch.autocast(device.type, kind):
+        with trainable_weights(unet, "lora") as weights, torch.autocast(device.type, kind):
             noisy = noising.add_noise(latents, latents, torch.tensor([500], device=device))
             loss = unet(noisy, 500, text).sample.float().square().mean()
             loss.backward()

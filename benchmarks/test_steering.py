@@ -45,8 +45,8 @@ def encode() -> Callable[[torch.Tensor], torch.Tensor]:
 
 
 def texts(count: int, seed: int = 0) -> list[str]:
-    random = np.random.default_rng(seed)
-    return [" ".join(f"w{i}" for i in random.integers(4, 2000, random.integers(8, 40))) for _ in range(count)]
+    rng = np.random.default_rng(seed)
+    return [" ".join(f"w{i}" for i in rng.integers(4, 2000, rng.integers(8, 40))) for _ in range(count)]
 
 
 @torch.inference_mode()

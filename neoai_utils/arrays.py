@@ -1,4 +1,4 @@
-"""Names for the arrays that several folders share; a task's own shapes stand in its docstrings."""
+"""Array types of the library; the shapes are stated in the docstrings of the functions that take them."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ Float32 = NDArray[np.float32]
 Float64 = NDArray[np.float64]
 Integers = NDArray[np.int64]
 Mask = NDArray[np.bool_]
-"""A mask, (height, width): True inside."""
+"""True for what is selected; a mask of a picture is (height, width)."""
+
 Picture = NDArray[np.uint8]
 """A picture, (height, width, 3), RGB from 0 to 255; several of one size: (pictures, height, width, 3)."""

@@ -1,4 +1,4 @@
-"""The CLIPs of tasks 6 and 7, out of transformers or open_clip, by the name that somebody chose."""
+"""Loaders for the CLIPs of tasks 6 and 7, from transformers or open_clip, by name."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ __all__ = ["load", "load_open_clip"]
 
 
 def load(
-    name: str | Path, parameter: str, known: Sequence[str] = ()
+    name: str | Path, parameter: str, suggestions: Sequence[str] = ()
 ) -> tuple[CLIPModel, PreTrainedTokenizerBase]:  # fmt: skip
-    """Return a CLIP of transformers in float32, in whichever type it was stored, and its tokenizer.
+    """Return a CLIP of transformers in float32, whatever number format it was stored in, and its tokenizer.
 
     Args:
         name: a folder or a name on the hub, as `find` takes it.
         parameter: the notebook's parameter that names it, for messages.
-        known: names to compare a wrong one with.
+        suggestions: names to compare a misspelt one with.
 
     Raises:
         AssetError: there is no such model, it is no CLIP, or its files are damaged.
@@ -32,7 +32,7 @@ def load(
     import torch
     from transformers import AutoConfig, CLIPModel, CLIPTokenizer
 
-    source = find(name, parameter, known=known)
+    source = find(name, parameter, known=suggestions)
     try:
         kind = AutoConfig.from_pretrained(source).model_type
         if kind != "clip":
@@ -50,18 +50,18 @@ def load(
 
 
 def load_open_clip(name: str, parameter: str, device: torch.device | str = "cpu") -> tuple[Any, Any, Any]:
-    """Return a model of open_clip, how it wants pictures prepared, and its tokenizer.
+    """Return a model of open_clip, its preprocessing of pictures, and its tokenizer.
 
-    Which GELU the network uses follows the weights: OpenAI's were trained with another one than open_clip's default.
+    The weights decide which GELU the network uses: OpenAI's were trained with another one than open_clip's default.
 
     Args:
-        name: "<model>/<weights>" as in "ViT-B-16/openai"; the weights are a tag or a file, without any they are
-            random; or "hf-hub:<name>".
+        name: "<model>/<weights>" as in "ViT-B-16/openai"; the weights are a tag or a file, and random if none
+            are given; or "hf-hub:<name>".
         parameter: the notebook's parameter that names it, for messages.
-        device: where it shall run.
+        device: device to run on.
 
     Raises:
-        AssetError: open_clip is not installed, knows no such model or weights, or cannot fetch them.
+        AssetError: open_clip is not installed, has no such model or weights, or cannot download them.
     """
     try:
         import open_clip

@@ -1,9 +1,10 @@
-"""Where a competition's files lie on a host: its own mount, a dataset that holds them, a folder of an unpacked archive.
+"""The search for a competition's files, and for attached files, on Kaggle and on Colab.
 
-Kaggle mounts a competition under `/kaggle/input/<slug>` or `/kaggle/input/competitions/<slug>`, and files that somebody
-uploads again as a dataset under `/kaggle/input/datasets/<owner>/<name>`, `/kaggle/input/d/<owner>/<name>` or
-`/kaggle/input/<name>`. On Colab users put them anywhere into the session's folder or their drive. So first the folders
-called like the competition are asked, then every folder below these places, to a bounded depth and number.
+Kaggle mounts a competition under `/kaggle/input/<slug>` or `/kaggle/input/competitions/<slug>`. The same files uploaded
+as a dataset lie under `/kaggle/input/datasets/<owner>/<name>`, `/kaggle/input/d/<owner>/<name>` or
+`/kaggle/input/<name>`. On Colab users copy them into any folder of the session or of their drive. The search therefore
+looks at the folders named like the competition first, then at all folders below these roots, down to a fixed depth and
+up to a fixed number.
 """
 
 from __future__ import annotations
@@ -20,128 +21,172 @@ from neoai_utils.errors import DataError
 from neoai_utils.storage import MANIFEST
 from neoai_utils.tables import require_paths
 
-__all__ = ["find", "inside", "nowhere"]
+__all__ = ["data_roots", "find", "find_below", "mounted_files", "not_found_message"]
 
-_DEPTH, _FOLDERS = 6, 2000  # of one search: datasets/<owner>/<name> and three levels more
-_COLAB_DEPTH, _COLAB_FOLDERS = 3, 300  # a mounted drive answers slowly
-_CROWD = 2000  # entries of a folder above which it holds pictures, not folders
+_DEPTH, _FOLDERS = 6, 2000  # bounds of the search for a competition: datasets/<owner>/<name> and three levels more
+_COLAB_DEPTH, _COLAB_FOLDERS = 3, 300  # lower, because a mounted drive is slow
+_FILE_DEPTH, _FILE_FOLDERS = 8, 5000  # bounds of the search for an attached file
+_MAX_ENTRIES = 2000  # a folder with more entries holds pictures, not folders
+_COLAB = Path("/content")
+
+
+def data_roots() -> tuple[Path, ...]:
+    """Return the folders below which a competition's folder may lie.
+
+    They are Kaggle's mounts and, on Colab, the session's folder and the user's mounted drive.
+    """
+    mounts = runtime.kaggle_folder("input")
+    roots = (mounts, mounts / "competitions")
+    return (*roots, _COLAB, _COLAB / "drive" / "MyDrive") if runtime.host() == "colab" else roots
 
 
 def find(slug: str, required: Sequence[str]) -> Path | None:
     """Return the folder that holds a competition's files on this host; None if there is none.
 
+    Args:
+        slug: the competition's name in Kaggle's addresses.
+        required: paths of the files below the folder.
+
     Raises:
         DataError: several folders hold them and none is the competition's mount, or its mount lacks one of them.
     """
-    places = runtime.data_places()
-    mounts = [folder for place in places if (folder := place / slug).is_dir()]
+    roots = data_roots()
+    mounts = [folder for root in roots if (folder := root / slug).is_dir()]
     for mount in mounts:
-        if found := inside(mount, required):
-            return found
+        if holder := find_below(mount, required):
+            return holder
     others = frozenset(other.slug for other in competitions.COMPETITIONS.values()) - {slug}
     bounds = (_COLAB_DEPTH, _COLAB_FOLDERS) if runtime.host() == "colab" else (_DEPTH, _FOLDERS)
-    fitting = [
-        folder for root in _roots(places) for folder in _search(root, *bounds, required, names=others, places=places)
+    candidates = [
+        folder for root in _searched(roots) for folder in _holders(root, *bounds, required, names=others, roots=roots)
     ]
-    found = _only([folder for folder in fitting if slug in str(folder)] or fitting, required)
-    if found is None and mounts:
+    holder = _only([path for path in candidates if slug in str(path)] or candidates, required)
+    if holder is None and mounts:
         require_paths(mounts[0], required)
-    return _told(found)
+    return _announced(holder)
 
 
-def inside(folder: Path, required: Sequence[str]) -> Path | None:
+def find_below(folder: Path, required: Sequence[str]) -> Path | None:
     """Return `folder` if it holds the files, else the one folder at most two levels below that does.
 
     Raises:
         DataError: several folders below hold them.
     """
-    found = _only(list(_search(folder, 2, _FOLDERS, required)), required)
-    return found if found == folder else _told(found)
+    holder = _only(list(_holders(folder, 2, _FOLDERS, required)), required)
+    return holder if holder == folder else _announced(holder)
 
 
-def nowhere(slug: str, required: Sequence[str]) -> str:
-    """Say where files were looked for in vain, and what to do."""
-    places = " or ".join(map(str, _roots(runtime.data_places())))
+def not_found_message(slug: str, required: Sequence[str]) -> str:
+    """Return which folders were searched in vain, and the remedy."""
+    roots = " or ".join(map(str, _searched(data_roots())))
     if runtime.host() == "colab":
         remedy = "Upload them into a folder of the session or of the mounted drive"
     else:
         remedy = f"Add the competition {slug} to the notebook's input (Add Input)"
-    return f"no folder in {places} holds {', '.join(required)}. {remedy}, or name their folder in data_dir."
+    return f"no folder in {roots} holds {', '.join(required)}. {remedy}, or name their folder in data_dir."
 
 
-def _roots(places: Sequence[Path]) -> list[Path]:
-    """Return the places that are searched: among mounts of competitions only the one called by its slug counts."""
-    return [place for place in places if place.name != "competitions"]
+def mounted_files(name: str) -> list[Path]:
+    """Return the files of this name, in any case, below Kaggle's folder of mounts, those at the lowest depth first."""
+    paths: list[Path] = []
+    for folder, _ in _walk(runtime.kaggle_folder("input"), _FILE_DEPTH, _FILE_FOLDERS):
+        with suppress(OSError), os.scandir(folder) as entries:
+            paths += sorted(
+                Path(entry) for entry in entries if entry.name.lower() == name.lower() and not entry.is_dir()
+            )
+    return paths
 
 
-def _search(
+def _searched(roots: Sequence[Path]) -> list[Path]:
+    """Return the roots to search: among the mounted competitions only the one with the slug as its name counts."""
+    return [root for root in roots if root.name != "competitions"]
+
+
+def _holders(
     root: Path,
     depth: int,
-    most: int,
+    limit: int,
     required: Sequence[str],
     *,
     names: Collection[str] = (),
-    places: Sequence[Path] = (),
+    roots: Sequence[Path] = (),
 ) -> Iterator[Path]:
-    """Yield the folders that hold all of `required`, those near `root` first, without what lies in such a folder.
+    """Yield the folders that hold all required files, breadth first, without those inside such a folder.
 
-    Passed over are folders with one of `names`, the other places and what holds them, hidden folders and miniatures.
-    What is found does not depend on the order in which the file system lists a folder.
+    Folders with one of the `names`, the other roots, their parents, and miniatures are skipped.
     """
-    apart = {folder for place in places for folder in (place, *place.parents)}
-    waiting, looked = deque([(root, 0)]), 0
-    while waiting and looked < most:
-        (folder, level), looked = waiting.popleft(), looked + 1
+    skipped = {folder for other in roots for folder in (other, *other.parents)}
+    for folder, below in _walk(root, depth, limit):
         if _holds(folder, required):
             yield folder
-        elif level < depth:
-            below = [found for found in _folders_in(folder) if found.name not in names and found not in apart]
-            waiting.extend((found, level + 1) for found in below)
+            below.clear()
+        below[:] = [
+            path for path in below if path.name not in names and path not in skipped and not _holds(path, (MANIFEST,))
+        ]
 
 
-def _holds(folder: Path, required: Sequence[str]) -> bool:
-    with suppress(OSError):  # a folder that may not be read
-        return all((folder / name).exists() for name in required)
-    return False
+def _walk(root: Path, depth: int, limit: int) -> Iterator[tuple[Path, list[Path]]]:
+    """Yield folders with their subfolders, breadth first and in the order of their names.
+
+    As in `os.walk`, a folder that the caller removes from the list is not visited.
+
+    Args:
+        root: folder of depth 0, yielded first.
+        depth: depth of the deepest folders.
+        limit: maximum number of folders.
+    """
+    queue = deque([(root, 0)])
+    for _ in range(limit):
+        if not queue:
+            return
+        folder, level = queue.popleft()
+        below = _subfolders(folder) if level < depth else []
+        yield folder, below
+        queue.extend((path, level + 1) for path in below)
 
 
-def _folders_in(folder: Path) -> list[Path]:
-    """Return the folders in a folder that may hold files of a competition, sorted; none for a crowded one."""
+def _subfolders(folder: Path) -> list[Path]:
+    """Return the folders in a folder, sorted, without hidden ones; none if it has too many entries to hold folders."""
     entries: list[os.DirEntry[str]] = []
     with suppress(OSError), os.scandir(folder) as listing:
-        entries = list(islice(listing, _CROWD + 1))
-    if len(entries) > _CROWD:
+        entries = list(islice(listing, _MAX_ENTRIES + 1))
+    if len(entries) > _MAX_ENTRIES:
         return []
-    return sorted(Path(entry) for entry in entries if not entry.name.startswith((".", "__")) and _is_open(entry))
+    return sorted(Path(entry) for entry in entries if not entry.name.startswith((".", "__")) and _is_folder(entry))
 
 
-def _is_open(entry: os.DirEntry[str]) -> bool:
-    """Tell whether an entry is a folder, and no miniature."""
-    with suppress(OSError):
-        return entry.is_dir() and not Path(entry, MANIFEST).exists()
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    with suppress(OSError):  # a link whose target cannot be read
+        return entry.is_dir()
     return False
 
 
-def _told(found: Path | None) -> Path | None:
-    """Say where the files were found, as it is not where they are expected."""
-    if found is not None:
-        print(f"The competition's files were found in {found}.")
-    return found
+def _holds(folder: Path, names: Sequence[str]) -> bool:
+    with suppress(OSError):  # a folder without read permission
+        return all((folder / name).exists() for name in names)
+    return False
+
+
+def _announced(folder: Path | None) -> Path | None:
+    """Print where the files are, because users do not expect them there."""
+    if folder is not None:
+        print(f"The competition's files were found in {folder}.")
+    return folder
 
 
 def _only(folders: Sequence[Path], required: Sequence[str]) -> Path | None:
-    """Return the folder if there is one, None if there is none; a link to a folder is no second one.
+    """Return the folder if there is one, None if there is none; a link to a folder does not count beside it.
 
     Raises:
         DataError: there are several.
     """
-    distinct: dict[Path, Path] = {}
+    by_target: dict[Path, Path] = {}
     for folder in folders:
-        distinct.setdefault(folder.resolve(), folder)
-    found = list(distinct.values())
-    if len(found) > 1:
+        by_target.setdefault(folder.resolve(), folder)
+    distinct = list(by_target.values())
+    if len(distinct) > 1:
         raise DataError(
-            f"{len(found)} folders hold {', '.join(required)}: {', '.join(map(str, found[:4]))}"
-            f"{' …' if len(found) > 4 else ''}. Name one of them in data_dir."
+            f"{len(distinct)} folders hold {', '.join(required)}: {', '.join(map(str, distinct[:4]))}"
+            f"{' …' if len(distinct) > 4 else ''}. Name one of them in data_dir."
         )
-    return found[0] if found else None
+    return distinct[0] if distinct else None

@@ -1,7 +1,7 @@
 """The errors and warnings of neoai: each message names what is wrong, where, and the remedy.
 
-An error is for what would lead to a wrong submission. Everything else is a warning, given once, which says what was
-assumed: real files are seldom as clean as the description of a competition.
+An error is raised for what would lead to a wrong submission. Other irregularities of a file cause one warning that
+states what was assumed, because real files seldom match the description of a competition exactly.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ __all__ = [
 
 
 class NeoaiError(Exception):
-    """Base of everything that neoai raises on purpose."""
+    """Base class of the errors that neoai raises itself."""
 
 
 class DataError(NeoaiError, ValueError):
@@ -34,7 +34,7 @@ class DataError(NeoaiError, ValueError):
 
 
 class SubmissionError(DataError):
-    """A submission does not have the rows, columns or values that the competition wants."""
+    """A submission does not have the rows, columns or values that the competition requires."""
 
 
 class ParameterError(NeoaiError, ValueError):
@@ -42,10 +42,10 @@ class ParameterError(NeoaiError, ValueError):
 
 
 class UnknownTaskError(NeoaiError, KeyError):
-    """A task name that is none of the eight."""
+    """A name that is none of the eight tasks."""
 
     def __str__(self) -> str:
-        """Give the plain message (KeyError would quote it)."""
+        """Return the message without the quotes of KeyError."""
         return str(self.args[0]) if self.args else ""
 
 
@@ -54,7 +54,7 @@ class AssetError(NeoaiError, RuntimeError):
 
 
 class NotANumberError(NeoaiError, ArithmeticError):
-    """A network's answer is NaN: its numbers overflowed, or its weights are damaged."""
+    """A network's output contains NaN: numbers overflowed, or the weights are damaged."""
 
 
 class DataWarning(UserWarning):
@@ -62,21 +62,21 @@ class DataWarning(UserWarning):
 
 
 def warn(message: str) -> None:
-    """Give a `DataWarning`, once for each text.
+    """Issue a `DataWarning`; Python prints each message once.
 
     Args:
-        message: the file, the line where there is one, what is unusual, and what was assumed.
+        message: the file, the line if there is one, the irregularity, and what was assumed.
     """
     warnings.warn(message, DataWarning, stacklevel=2)
 
 
-def first_of(things: Sequence[object]) -> str:
-    """Return the first of things and how many follow, as in "a.png and 2 more"; there must be one."""
-    return f"{things[0]} and {len(things) - 1} more" if len(things) > 1 else str(things[0])
+def first_of(items: Sequence[object]) -> str:
+    """Return the first of one or more items and the number of the others, as in "a.png and 2 more"."""
+    return f"{items[0]} and {len(items) - 1} more" if len(items) > 1 else str(items[0])
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """Return `": did you mean X?"` for the closest known word, else the list of what is known."""
-    names = sorted(known)
+def did_you_mean(word: str, valid: Iterable[str]) -> str:
+    """Return `": did you mean X?"` for the valid word closest to a wrong one, else the list of valid words."""
+    names = sorted(valid)
     close = difflib.get_close_matches(word, names, n=1)
     return f": did you mean {close[0]}?" if close else f"; known are {', '.join(names)}"

@@ -1,10 +1,10 @@
-"""Installs packages that a notebook needs and its host lacks, and moves nothing that is there.
+"""Install packages that a notebook needs and its host lacks, without changing the version of an installed package.
 
-The images of Kaggle and Colab hold packages in versions that fit each other, far more than a notebook uses. So pip is
-held to the versions of all that is installed: what does not fit them is not installed.
+The images of Kaggle and Colab hold packages whose versions fit each other. So pip is constrained to the versions of
+all installed packages, and a package that does not fit them is not installed.
 
 A notebook that was opened from a badge runs `python -m neoai_utils.installing "lightgbm torch"` after it has installed
-the library without what that requires.
+the library without its dependencies.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def requirement(name: str) -> str | None:
     """Return the requirement for an import name, such as "scikit-learn>=1.5" for "sklearn".
 
     Returns:
-        The line of `requirements.txt`, from the library's metadata; None for what it does not name.
+        The line of `requirements.txt`, from the library's metadata; None for a package that it does not name.
 
     Raises:
         NeoaiError: the library runs from a folder and is not installed, so that it has no metadata.
@@ -41,19 +41,20 @@ def requirement(name: str) -> str | None:
     try:
         texts = importlib.metadata.requires(_LIBRARY) or []
     except importlib.metadata.PackageNotFoundError as error:
-        raise NeoaiError("neoai is not installed, so its requirements are not known: pip install -e .") from error
+        raise NeoaiError("neoai is not installed, so its requirements are unknown: pip install -e .") from error
     wanted = _normal(_NAMES.get(name, name))
     return next((text for text in texts if ";" not in text and _normal(re.split(r"[^\w.-]", text)[0]) == wanted), None)
 
 
 def complete(names: Iterable[str]) -> None:
-    """Install those required packages that cannot be imported, after the library was installed without them.
+    """Install the packages that cannot be imported, after the library was installed without its dependencies.
 
     Args:
         names: import names, each of a package in `requirements.txt`.
 
     Raises:
-        NeoaiError: pip failed. The library is removed then, so that the notebook's cell, run again, tries again.
+        NeoaiError: pip failed. The library is uninstalled in this case, so that the notebook's cell, run again, tries
+            again.
     """
     missing = [requirement(name) or name for name in names if importlib.util.find_spec(name) is None]
     try:
@@ -64,23 +65,23 @@ def complete(names: Iterable[str]) -> None:
         raise
 
 
-def provide(needed: Mapping[str, str], spare: Mapping[str, str] | None = None) -> None:
-    """Install what cannot be imported; where all can, do nothing and say nothing.
+def provide(required: Mapping[str, str], optional: Mapping[str, str] | None = None) -> None:
+    """Install what cannot be imported; where everything can be imported, do nothing and print nothing.
 
     Args:
-        needed: import names and requirements of the packages that a notebook cannot do without.
-        spare: the same for those that it can: where pip fails for one, a line says so.
+        required: import name -> requirement, for the packages that a notebook cannot do without.
+        optional: the same for packages that it can do without: where pip fails for one, one line is printed.
 
     Raises:
-        NeoaiError: pip failed for a package that is needed.
+        NeoaiError: pip failed for a required package.
     """
-    for name, requirement in {**needed, **(spare or {})}.items():
+    for name, requirement in {**required, **(optional or {})}.items():
         if importlib.util.find_spec(name) is not None:
             continue
         try:
             install(requirement)
         except NeoaiError as error:
-            if name in needed:
+            if name in required:
                 raise NeoaiError(
                     f"{error}: turn on Internet for this notebook (on Kaggle: Settings → Internet), then run it again."
                 ) from None
@@ -88,19 +89,19 @@ def provide(needed: Mapping[str, str], spare: Mapping[str, str] | None = None) -
 
 
 def install(*requirements: str) -> None:
-    """Install packages without moving one that is there.
+    """Install packages without changing the version of an installed one.
 
     Raises:
-        NeoaiError: pip failed; says what it said last.
+        NeoaiError: pip failed; the message holds the last line that pip printed.
     """
     try:
         with TemporaryDirectory() as folder:
-            held = Path(folder, "held.txt")
-            held.write_text(_pip("list", "--format=freeze"), encoding="utf-8")
-            _pip("install", "--quiet", "--constraint", str(held), *requirements)
+            constraints = Path(folder, "constraints.txt")
+            constraints.write_text(_pip("list", "--format=freeze"), encoding="utf-8")
+            _pip("install", "--quiet", "--constraint", str(constraints), *requirements)
     except subprocess.CalledProcessError as error:
-        said = (error.stderr.strip() or str(error)).splitlines()[-1]
-        raise NeoaiError(f"{', '.join(requirements)} could not be installed (pip says: {said})") from error
+        last_line = (error.stderr.strip() or str(error)).splitlines()[-1]
+        raise NeoaiError(f"{', '.join(requirements)} could not be installed (pip says: {last_line})") from error
     importlib.invalidate_caches()
 
 
@@ -110,7 +111,7 @@ def _pip(*words: str) -> str:
 
 
 def _normal(name: str) -> str:
-    """Spell a distribution's name as the index compares it (PEP 503)."""
+    """Return a distribution's name in normal form (PEP 503)."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -1,9 +1,8 @@
 """The guard behind each notebook's parameters cell, and the one reader of values from a command line.
 
-papermill only logs a warning for a parameter that the notebook does not know, and `-p threshold high` assigns the
-text "high" without a word. The guard runs in the cell after the parameters and turns both into errors, so that
-even the bare papermill command fails before any work is done. (The idea of refusing unknown keys is that of
-nanoGPT's `configurator.py`.)
+papermill only logs a warning for a parameter that the notebook does not declare, and `-p threshold high` assigns the
+text "high" silently. The guard runs in the cell after the parameters and turns both into errors, so that even the bare
+papermill command fails before any work is done. (nanoGPT's `configurator.py` refuses unknown keys in the same way.)
 
 A parameters cell declares each parameter with its type: `threshold: float = None  # help`. The declarations are read
 from the source of the cell, which IPython keeps in its history of inputs (`In`). Without a history they are read from
@@ -19,7 +18,7 @@ from typing import Any
 
 from neoai_utils.errors import ParameterError, did_you_mean
 
-__all__ = ["check", "declarations", "parse"]
+__all__ = ["check", "declarations", "parse", "read_values"]
 
 _INJECTED = "# Parameters"
 _TYPES: dict[str, tuple[type, ...]] = {"int": (int,), "float": (float, int), "str": (str,), "bool": (bool,)}
@@ -54,7 +53,7 @@ def check(
     """Check the parameters of a notebook; call it as `check(globals())` right after the parameters cell.
 
     `None` is allowed for every parameter and means its default, which may be `None` itself: "let the notebook choose".
-    A text that reads as the declared type is replaced by what it says: YAML, for one, reads `1e-3` as a text.
+    A text that can be read as the declared type is replaced by its value: YAML, for example, reads `1e-3` as a text.
 
     Args:
         namespace: the notebook's globals.
@@ -62,8 +61,8 @@ def check(
         one_of: parameter -> the allowed words.
 
     Raises:
-        ParameterError: an injected parameter is unknown (the closest known one is suggested), its value did not reach
-            the notebook, a value has the wrong type (the right one is named) or lies outside its range.
+        ParameterError: an injected parameter is not declared (the message suggests the closest one), its value did not
+            reach the notebook, a value has the wrong type (the message names the right one) or is out of range.
     """
     declared, defaults = _declared(namespace), _defaults(namespace)
     injected = _injected(namespace)
@@ -95,6 +94,27 @@ def declarations(source: str) -> dict[str, str]:
     papermill's own reader is not used, because it skips a line whose help holds an equals sign.
     """
     return {ast.unparse(line.target): _type_name(line.annotation) for line in _declaring_lines(source)}
+
+
+def read_values(source: str, texts: Mapping[str, Sequence[str]]) -> dict[str, list[object]]:
+    """Read values from the command line as the types that a parameters cell declares.
+
+    Args:
+        source: the source of the parameters cell.
+        texts: parameter -> its values as typed.
+
+    Returns:
+        Parameter -> its values.
+
+    Raises:
+        ParameterError: the cell declares no parameter of that name (the message suggests the closest one), or a value
+            is not of the declared type.
+    """
+    declared = declarations(source)
+    for name in texts:
+        if name not in declared:
+            raise ParameterError(f"unknown parameter {name!r}{did_you_mean(name, declared)}")
+    return {name: [parse(name, declared[name], text) for text in words] for name, words in texts.items()}
 
 
 def parse(name: str, kind: str, text: str) -> int | float | str | bool | None:
@@ -134,22 +154,22 @@ def _type_name(annotation: ast.expr) -> str:
 
 
 def _declared(namespace: Mapping[str, Any]) -> dict[str, str]:
-    """Return parameter -> type name, from the source of the parameters cell or from what Python keeps of it."""
+    """Return parameter -> type name, from the source of the parameters cell or from the namespace's annotations."""
     kinds = declarations(_parameters_cell(namespace)) or {
         name: kind if isinstance(kind, str) else getattr(kind, "__name__", str(kind))
         for name, kind in _annotations(namespace).items()
     }
-    unknown = {name for name, kind in kinds.items() if kind not in _TYPES}
-    if unknown or not kinds:
+    wrong = {name for name, kind in kinds.items() if kind not in _TYPES}
+    if wrong or not kinds:
         raise ParameterError(
             "the parameters cell must declare every parameter as `name: type = value`, "
-            f"with a type out of {', '.join(_TYPES)}; at fault: {', '.join(sorted(unknown)) or 'no declaration'}."
+            f"with a type out of {', '.join(_TYPES)}; at fault: {', '.join(sorted(wrong)) or 'no declaration'}."
         )
     return kinds
 
 
 def _defaults(namespace: Mapping[str, Any]) -> dict[str, object]:
-    """Return parameter -> declared value, as far as the source of the parameters cell is known."""
+    """Return parameter -> default, as far as the history holds the source of the parameters cell."""
     lines = _declaring_lines(_parameters_cell(namespace))
     values = {ast.unparse(line.target): _literal(line.value) for line in lines if line.value}
     return {name: value for name, value in values.items() if value is not _UNREADABLE}
@@ -168,8 +188,8 @@ def _history(namespace: Mapping[str, Any]) -> list[str]:
 def _annotations(namespace: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the annotations of a namespace: a dictionary up to Python 3.13, from 3.14 on a function (PEP 649)."""
     if "__annotations__" in namespace:
-        found: Mapping[str, Any] = namespace["__annotations__"]
-        return found
+        annotations: Mapping[str, Any] = namespace["__annotations__"]
+        return annotations
     annotate = namespace.get("__annotate__")
     values: Mapping[str, Any] = annotate(1) if annotate else {}  # 1: annotationlib.Format.VALUE
     return values
@@ -179,9 +199,9 @@ _UNREADABLE = object()  # stands for a value that is no literal, such as float('
 
 
 def _injected(namespace: Mapping[str, Any]) -> dict[str, object]:
-    """Return what papermill's injected cell assigns, name -> value; {} when a person runs the notebook.
+    """Return name -> value of the assignments in papermill's injected cell; {} when a person runs the notebook.
 
-    A person who runs the parameters cell once more, after the injected one, has the last word.
+    It is {} as well where a person has run the parameters cell again after the injected one.
     """
     history = _history(namespace)
     newest = next((i for i in reversed(range(len(history))) if history[i].lstrip().startswith(_INJECTED)), None)
@@ -208,7 +228,7 @@ def _same(given: object, actual: object) -> bool:
 
 
 def _checked(name: str, kind: str, value: object, defaults: Mapping[str, object]) -> object:
-    """Return the value, or what a text says, as the declared type; the default for None."""
+    """Return the value, or the value that a text spells, as the declared type; the default for None."""
     if value is None or value == "None":
         return defaults.get(name)
     if isinstance(value, _TYPES[kind]) and (kind == "bool" or not isinstance(value, bool)):

@@ -1,7 +1,7 @@
-"""The pictures of a folder: which files they are, and each as a viewer shows it, in 8-bit RGB.
+"""Pictures of a folder: listed by name, and decoded as viewers show them, in 8-bit RGB.
 
-Cameras store a picture as the sensor lay and note in its EXIF data how to turn it; viewers and drawing programs turn
-it, Pillow does not. Here pictures are turned unless the caller says otherwise.
+Cameras store the pixels in the sensor's orientation and record the rotation in the EXIF data. Viewers apply it, Pillow
+does not. This module applies it unless the caller asks for the stored pixels.
 """
 
 from __future__ import annotations
@@ -17,48 +17,47 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
+from neoai_utils.arrays import Picture
 from neoai_utils.errors import DataError, first_of, warn
-from neoai_utils.signatures import stranger
+from neoai_utils.signatures import PICTURE, identify
 
 __all__ = ["BROKEN", "SUFFIXES", "Header", "by_number", "by_stem", "header", "listed", "opened", "read", "turn"]
 
 SUFFIXES = (".bmp", ".gif", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-"""What names of pictures end in, in small letters."""
+"""Suffixes of picture files, in lower case."""
 
 BROKEN = (
     OSError, ValueError, SyntaxError, TypeError, LookupError, EOFError, OverflowError, struct.error, zlib.error,
     Image.DecompressionBombError,
 )  # fmt: skip
-"""What Pillow raises for files that are damaged or no pictures."""
+"""Errors that Pillow raises for damaged files and for files that are no pictures."""
 
-_UNREAD = (".avif", ".heic", ".heif", ".jp2", ".svg")  # pictures, but not of a format that every Pillow reads
-_UPRIGHT = range(1, 9)
-
-Picture = NDArray[np.uint8]
+_UNREAD = (".avif", ".heic", ".heif", ".jp2", ".svg")  # picture formats that not every Pillow reads
+_ORIENTATIONS = range(1, 9)
 
 
 @dataclass(frozen=True)
 class Header:
-    """What a picture's file says of itself before it is decoded.
+    """Size and orientation of a picture, read without decoding it.
 
     Attributes:
         stored: (height, width) of the stored pixels.
-        orientation: EXIF's number, 1 to 8; 1 means that stored pixels are shown as they are.
+        orientation: the EXIF number, 1 to 8; 1 means no rotation and no mirroring.
     """
 
     stored: tuple[int, int]
     orientation: int = 1
 
     def size(self, *, turned: bool = True) -> tuple[int, int]:
-        """Return (height, width) of the picture, turned as a viewer turns it (5 to 8 lay it on its side) or not."""
+        """Return (height, width), if `turned` after the rotation; orientations 5 to 8 exchange the two."""
         return self.stored[::-1] if turned and self.orientation >= 5 else self.stored
 
 
 def listed(folder: Path) -> tuple[Path, ...]:
-    """Return a folder's pictures by their names' ends (no matter the case), sorted by name; none is opened.
+    """Return the pictures of a folder, recognised by their suffixes in any case, sorted by name; no file is opened.
 
-    Hidden files such as `._x.jpg`, folders and other files are left out. Where a folder holds nothing but a folder of
-    its own name, as archives unpacked twice leave it, the inner one is meant.
+    Hidden files such as `._x.jpg`, folders and other files are left out. If the folder holds no picture but a folder of
+    its own name, as an archive unpacked twice does, the pictures of the inner folder are returned.
 
     Raises:
         DataError: the folder does not exist or holds no picture.
@@ -72,47 +71,51 @@ def listed(folder: Path) -> tuple[Path, ...]:
         warn(f"{folder} holds no picture but a folder of the same name; that one is read.")
         return listed(inner)
     if not paths:
-        found = ", ".join(path.name for path in entries[:8]) or "nothing"
-        raise DataError(f"{folder} holds no picture; found: {found}. Copy the pictures there, as .jpg or .png.")
+        listing = ", ".join(path.name for path in entries[:8]) or "nothing"
+        raise DataError(f"{folder} holds no picture; found: {listing}. Copy the pictures there, as .jpg or .png.")
     if unread := [path for path in entries if path.suffix.lower() in _UNREAD]:
         warn(f"{first_of(unread)}: pictures of this format are left out. Save them as JPEG or PNG.")
     return paths
 
 
 def by_number(paths: Iterable[Path]) -> dict[int, Path]:
-    """Return number -> picture, ascending, for pictures whose names are whole numbers.
+    """Return number -> picture, ascending, for pictures whose names are integers.
 
     Raises:
-        DataError: a name is no whole number, or two names are the same number, such as 7.jpg and 07.png.
+        DataError: a name is no integer, or two names are the same integer, such as 7.jpg and 07.png.
     """
-    found: dict[int, Path] = {}
+    by_name: dict[int, Path] = {}
     for path in paths:
         if not path.stem.isdecimal():
             raise DataError(f"{path}: a test picture's name must be a whole number, as in 17.jpg. Rename or remove it.")
-        if (first := found.setdefault(int(path.stem), path)) != path:
+        if (first := by_name.setdefault(int(path.stem), path)) != path:
             raise DataError(f"{path} and {first.name} have the same number {int(path.stem)}. Remove one of them.")
-    return dict(sorted(found.items()))
+    return dict(sorted(by_name.items()))
 
 
 def by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    """Return name without its end, in small letters -> picture, in the given order.
+    """Return name without suffix, in lower case -> picture, in the given order.
 
     Raises:
-        DataError: two pictures have one name but for its end and its case, such as a.jpg and A.png.
+        DataError: the names of two pictures differ in suffix and case only, such as a.jpg and A.png.
     """
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for path in paths:
-        if (first := found.setdefault(path.stem.casefold(), path)) != path:
+        if (first := by_name.setdefault(path.stem.casefold(), path)) != path:
             raise DataError(f"{path} and {first.name} differ in their ends or letters' case only. Remove one of them.")
-    return found
+    return by_name
 
 
 @contextmanager
 def opened(path: Path, what: str = "picture") -> Iterator[Image.Image]:
-    """Open a file with Pillow while the block runs; whatever Pillow finds wrong is told in one form.
+    """Open a file with Pillow during the `with` block; errors of Pillow in the block become `DataError`.
+
+    Args:
+        path: the file.
+        what: name of its content, for messages.
 
     Raises:
-        DataError: the file is missing, or what is in it is no `what`, damaged or too large; says what it is instead.
+        DataError: the file is missing, damaged, too large, or of another format, which the message names.
     """
     try:
         with Image.open(path) as image:
@@ -124,7 +127,7 @@ def opened(path: Path, what: str = "picture") -> Iterator[Image.Image]:
     except Image.DecompressionBombError as error:
         raise DataError(f"{path} does not decode as a {what}: {error} Copy it again, or scale it down.") from error
     except BROKEN as error:
-        reason = stranger(path) if isinstance(error, UnidentifiedImageError) else ""
+        reason = identify(path, (PICTURE,)) if isinstance(error, UnidentifiedImageError) else ""
         reason = reason or f"{str(error) or type(error).__name__}. Copy the file again"
         raise DataError(f"{path} does not decode as a {what}: {reason}.") from error
 
@@ -137,33 +140,36 @@ def header(path: Path) -> Header:
     """
     with opened(path) as image:
         if image.format == "TIFF":
-            image.load()  # when Pillow turns it
+            image.load()  # Pillow rotates TIFF files while loading
         return Header((image.height, image.width), _orientation(image))
 
 
 def _orientation(image: Image.Image) -> int:
     if image.format == "TIFF":
-        return 1  # Pillow turns it by itself
+        return 1  # rotated by Pillow
     try:
         number = image.getexif().get(ExifTags.Base.Orientation, 1)
     except BROKEN:
         return 1
-    return number if number in _UPRIGHT else 1
+    return number if number in _ORIENTATIONS else 1
 
 
 def read(path: Path, *, turned: bool = True) -> Picture:
-    """Decode a picture, (height, width, 3) uint8 RGB.
+    """Decode a picture.
 
-    Grey becomes three equal channels; 16-bit grey and numbers with fractions are scaled to 0..255, not cut. What is
-    transparent shows white, as on a page (unless all of it is transparent: then the colours count). Of moving pictures
-    the first is taken.
+    Grey becomes three equal channels. 16-bit and floating-point grey is scaled to 0..255, not clipped. Transparent
+    pixels become white; if all pixels are transparent, their colours are used. Of an animation the first frame is read.
 
     Args:
         path: the file.
-        turned: turn the picture as its EXIF data say; False: leave it as it is stored.
+        turned: apply the rotation of the EXIF data; False: return the stored pixels.
+
+    Returns:
+        (height, width, 3) uint8, RGB.
 
     Raises:
-        DataError: naming the file, what is wrong with it, and where a number is no number.
+        DataError: the file cannot be decoded, or a grey value is negative, infinite or NaN; the message names its
+            position.
     """
     with opened(path) as image:
         image.load()
@@ -175,9 +181,9 @@ def read(path: Path, *, turned: bool = True) -> Picture:
 
 
 def turn(image: Image.Image) -> None:
-    """Turn a loaded picture in place as its EXIF data say; damaged EXIF data say nothing."""
+    """Apply the rotation of the EXIF data to a loaded picture, in place; damaged EXIF data are ignored."""
     if _orientation(image) != 1:
-        image.info.pop("exif", None)  # else Pillow writes the data anew, which fails with those of some cameras
+        image.info.pop("exif", None)  # else Pillow rewrites the EXIF data, which fails for those of some cameras
         ImageOps.exif_transpose(image, in_place=True)
 
 
@@ -190,11 +196,11 @@ def _on_white(image: Image.Image) -> Image.Image:
 
 
 def _to_bytes(values: NDArray[np.generic], path: Path) -> Picture:
-    """Return grey values (height, width) of more than eight bits as 0..255."""
+    """Return grey values (height, width) of any numeric type, scaled to (height, width) uint8."""
     numbers = values.astype(np.float64)
-    strange = ~np.isfinite(numbers) | (numbers < 0)
-    if strange.any():
-        row, column = np.argwhere(strange)[0]
+    invalid = ~np.isfinite(numbers) | (numbers < 0)
+    if invalid.any():
+        row, column = np.argwhere(invalid)[0]
         raise DataError(
             f"{path}: the grey value in row {row}, column {column} is {numbers[row, column]:g}. "
             "Save the picture with whole numbers from 0 to 255."

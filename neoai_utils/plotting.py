@@ -1,4 +1,4 @@
-"""One plot style, and the figures that several notebooks share. Every function returns the Matplotlib figure."""
+"""The plot style, and figures that several notebooks share. Each function returns a Matplotlib figure."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COLOURS", "headroom_chart", "image_grid", "image_table", "ladder_chart", "sweep_chart", "use_style"]
 
-# Okabe and Ito's palette, which people with any form of colour vision can tell apart (jfly.uni-koeln.de/color).
+# Okabe and Ito's palette, distinguishable with every form of colour vision (jfly.uni-koeln.de/color)
 COLOURS = {
     "baseline": "#999999",
     "published": "#E69F00",
@@ -30,7 +30,7 @@ COLOURS = {
 
 
 def use_style() -> None:
-    """Set Matplotlib's defaults for every notebook: small, light, no chart junk."""
+    """Set Matplotlib's defaults: small figures, thin grid, no upper and right axis."""
     import matplotlib as mpl
     from cycler import cycler
 
@@ -53,20 +53,24 @@ def use_style() -> None:
 
 
 def ladder_chart(ladder: Ladder, ceiling: float | None = None) -> Figure:
-    """Draw the ladder as horizontal bars in order, the ceiling as a line.
+    """Draw the ladder's rows as horizontal bars and the ceiling as a line.
 
-    Shows the score on the hidden answers where every row has one, else the validation metric; the axis says which.
+    The bars show the score on the hidden answers if every row has one, else the validation metric; the axis names it.
+
+    Args:
+        ladder: the rows.
+        ceiling: score of the oracle; None: no line.
     """
     import matplotlib.pyplot as plt
 
     graded = all(row.score is not None for row in ladder)
-    rows = [row for row in ladder if _height(row, graded) is not None]
-    values = [_height(row, graded) or 0.0 for row in rows]
+    rows = [row for row in ladder if _value(row, graded) is not None]
+    values = [_value(row, graded) or 0.0 for row in rows]
     colours = [COLOURS[row.role or "idea"] for row in rows]
     figure, axes = plt.subplots(figsize=(7.0, 0.9 + 0.27 * len(rows)))
     bars = axes.barh(range(len(rows)), values, color=colours)
-    ground = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8}
-    axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8, bbox=ground)  # the ceiling's line does not cross it
+    background = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8}
+    axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8, bbox=background)  # covers the ceiling's line
     axes.set_yticks(range(len(rows)), [row.name for row in rows])
     axes.invert_yaxis()
     axes.grid(axis="y", visible=False)
@@ -79,11 +83,11 @@ def ladder_chart(ladder: Ladder, ceiling: float | None = None) -> Figure:
             "ceiling", (ceiling, 1), xycoords=("data", "axes fraction"), xytext=(3, 2),
             textcoords="offset points", color=COLOURS["ceiling"], fontsize=8,
         )  # fmt: skip
-    plt.close(figure)  # the notebook shows the returned figure; without this it would be drawn twice
+    plt.close(figure)  # else the notebook would show it twice
     return figure
 
 
-def _height(row: Row, graded: bool) -> float | None:
+def _value(row: Row, graded: bool) -> float | None:
     return row.score if graded else row.validation
 
 
@@ -148,16 +152,15 @@ def headroom_chart(shares: Mapping[str, tuple[float | None, float | None]]) -> F
     """Draw the recovered headroom of several tasks: the published solution beside ours.
 
     Args:
-        shares: task in words -> (published, ours), each with 0 for the organisers' baseline and 1 for the
-            oracle; None where unknown.
+        shares: name of the task -> (published, ours): 0 is the organisers' baseline, 1 the oracle; None if unknown.
     """
     import matplotlib.pyplot as plt
 
     figure, axes = plt.subplots(figsize=(7.0, 0.9 + 0.5 * len(shares)))
-    for offset, role, place in ((-0.19, "published", 0), (0.19, "ours", 1)):
-        values = [pair[place] or 0.0 for pair in shares.values()]
-        heights = [index + offset for index in range(len(shares))]
-        bars = axes.barh(heights, values, height=0.36, color=COLOURS[role], label=role)
+    for offset, role, index in ((-0.19, "published", 0), (0.19, "ours", 1)):
+        values = [pair[index] or 0.0 for pair in shares.values()]
+        positions = [row + offset for row in range(len(shares))]
+        bars = axes.barh(positions, values, height=0.36, color=COLOURS[role], label=role)
         axes.bar_label(bars, fmt="{:.0%}", padding=3, fontsize=8)
     axes.set_yticks(range(len(shares)), list(shares))
     axes.invert_yaxis()
@@ -165,26 +168,26 @@ def headroom_chart(shares: Mapping[str, tuple[float | None, float | None]]) -> F
     axes.axvline(1.0, color=COLOURS["ceiling"], linestyle="--")
     axes.xaxis.set_major_formatter("{x:.0%}")
     axes.set_xlabel("share of the way from the organisers' baseline to the oracle")
-    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)  # above: a long bar would run under it
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2, frameon=False)  # above the axes: no bar covers it
     plt.close(figure)
     return figure
 
 
-_BARS = 30  # of a sweep over many parameters, the best points that still fit a page
+_BARS = 30  # maximum number of bars in a sweep over more than two parameters
 
 
 def sweep_chart(
     table: pd.DataFrame, parameters: Sequence[str], score: str, label: str, higher_is_better: bool
 ) -> Figure:
-    """Draw a sweep: a line over one parameter, a heat map over two, the best points as bars over more.
+    """Draw a sweep: one parameter as a line, two as a heat map, more as bars of the best points.
 
     Args:
-        table: one row a point, with a column for each parameter and for the score; points without a score are
+        table: one row per point, with a column for each parameter and for the score; points without a score are
             left blank. Columns "baseline", "published" and "ceiling" become dashed lines beside the score "ours".
         parameters: names of the parameters; those with a single value are not drawn.
         score: the column to draw.
         label: the score in words.
-        higher_is_better: the direction of the score; decides the colours' order and which points are best.
+        higher_is_better: direction of the score; it determines the colours and the best points.
     """
     import matplotlib.pyplot as plt
 
@@ -206,9 +209,9 @@ def sweep_chart(
 
 
 def _levels(values: pd.Series) -> list[Any]:
-    """Return the distinct values: numbers by size, anything else in the order in which it came."""
-    found = list(dict.fromkeys(values))
-    return sorted(found) if _are_numbers(found) else found
+    """Return the distinct values: numbers in ascending order, others in the order of the table."""
+    distinct = list(dict.fromkeys(values))
+    return sorted(distinct) if _are_numbers(distinct) else distinct
 
 
 def _are_numbers(values: Sequence[object]) -> bool:
@@ -217,14 +220,14 @@ def _are_numbers(values: Sequence[object]) -> bool:
 
 def _draw_line(axes: Axes, table: pd.DataFrame, name: str, score: str) -> None:
     levels = _levels(table[name])
-    places = levels if _are_numbers(levels) else range(len(levels))
+    positions = levels if _are_numbers(levels) else range(len(levels))
     rows = table.set_index(name).loc[levels]
-    axes.plot(places, rows[score].astype(float), marker="o", color=COLOURS["ours"], label=score)
+    axes.plot(positions, rows[score].astype(float), marker="o", color=COLOURS["ours"], label=score)
     if score == "ours":
         for role in ("baseline", "published", "ceiling"):
             if rows[role].notna().any():
-                axes.plot(places, rows[role].astype(float), linestyle="--", color=COLOURS[role], label=role)
-    axes.set_xticks(places, [str(level) for level in levels])
+                axes.plot(positions, rows[role].astype(float), linestyle="--", color=COLOURS[role], label=role)
+    axes.set_xticks(positions, [str(level) for level in levels])
     axes.set_xlabel(name)
     axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=4, frameon=False)
 
@@ -235,10 +238,10 @@ def _draw_heat(axes: Axes, table: pd.DataFrame, names: Sequence[str], score: str
     heat = [[cells.get((x, y), float("nan")) for x in across] for y in down]
     picture = axes.imshow(heat, cmap="cividis" if higher_is_better else "cividis_r", aspect="auto", origin="lower")
     for (x, y), value in cells.items():
-        spot = (across.index(x), down.index(y))
+        position = (across.index(x), down.index(y))
         text = "–" if math.isnan(value) else f"{value:.3f}"
         axes.annotate(
-            text, spot, ha="center", va="center", bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 1.5}
+            text, position, ha="center", va="center", bbox={"fc": "white", "ec": "none", "alpha": 0.7, "pad": 1.5}
         )
     axes.set_xticks(range(len(across)), [str(level) for level in across])
     axes.set_yticks(range(len(down)), [str(level) for level in down])

@@ -1,4 +1,4 @@
-"""Where the code runs and how it behaves there: host, device, seeds, time, memory, progress, other packages."""
+"""The host and the process: device, seeds, time, memory, progress bars, other packages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ import random
 import sys
 import time
 import warnings
-from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,11 +25,9 @@ if TYPE_CHECKING:
 __all__ = [
     "PeakMemory",
     "Stopwatch",
-    "data_places",
     "fitting_torchao",
     "host",
     "kaggle_folder",
-    "mounted",
     "own_rows",
     "peak_memory_mb",
     "pick_device",
@@ -43,13 +40,11 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-_COLAB = Path("/content")
-_DEEPEST, _MOST = 8, 5000  # of the folders below Kaggle's input that are looked into
-_earlier_peak = 0.0  # MB; of the time before `PeakMemory` made the kernel forget
+_earlier_peak = 0.0  # MB; peak before `PeakMemory` reset the kernel's counter
 
 
 def host() -> Literal["kaggle", "colab", "local"]:
-    """Tell whether this is a Kaggle kernel, a Colab session or any other machine."""
+    """Return whether this is a Kaggle kernel, a Colab session or any other machine."""
     if "KAGGLE_KERNEL_RUN_TYPE" in os.environ:
         return "kaggle"
     return "colab" if "COLAB_RELEASE_TAG" in os.environ else "local"
@@ -58,9 +53,12 @@ def host() -> Literal["kaggle", "colab", "local"]:
 def pick_device(*, quiet: bool = False) -> torch.device:
     """Return the GPU if one real operation succeeds on it, else the CPU.
 
-    `torch.cuda.is_available()` is also true for cards that the installed torch has no kernels for (Kaggle's P100
-    with a recent torch); the first real operation then fails. So this function multiplies two small matrices
-    and compares the result before it believes in the card; the reason for a refusal is printed with the remedy.
+    `torch.cuda.is_available()` is also true for GPUs that the installed torch has no kernels for (Kaggle's P100 with a
+    recent torch); the first operation on them fails. This function therefore multiplies two small matrices and checks
+    the product. If it rejects the GPU, it prints the reason and the remedy.
+
+    Args:
+        quiet: print nothing.
     """
     import torch
 
@@ -78,22 +76,21 @@ def pick_device(*, quiet: bool = False) -> torch.device:
 
 
 def _device_problem(device: torch.device) -> str | None:
-    """Return why a small matrix product fails on `device`, or None if it gives the right answer."""
+    """Return why a small matrix product fails on `device`; None if it is right."""
     import torch
 
     try:
         ones = torch.ones(8, 8, device=device)
-        right = bool(((ones @ ones).cpu() == 8).all())
+        correct = bool(((ones @ ones).cpu() == 8).all())
     except (RuntimeError, AssertionError) as error:
         return str(error).splitlines()[0]
-    return None if right else "a matrix product came out wrong"
+    return None if correct else "a matrix product came out wrong"
 
 
 def seed_everything(seed: int) -> None:
-    """Seed Python, NumPy and torch (those that are loaded) and ask torch for deterministic kernels.
+    """Seed Python, NumPy and torch, and request deterministic kernels from torch.
 
-    NumPy and torch are only seeded when they have been imported; a library imported later starts from its own
-    state, so call this after the imports.
+    NumPy and torch are seeded only if they are imported already; call this function after the imports.
     """
     random.seed(seed)
     if "numpy" in sys.modules:
@@ -110,31 +107,36 @@ def seed_everything(seed: int) -> None:
 
 
 def refuse_nan(values: torch.Tensor, what: str, kind: torch.dtype | None = None) -> None:
-    """Raise if a network's answer holds NaN, which would pass for a black picture, a last word or a first class.
+    """Raise if a network's output contains NaN, which would otherwise pass as a black picture or a first class.
 
     Args:
-        values: the answer.
-        what: what it is, for the message.
-        kind: the arithmetic of the network; None: that of the values.
+        values: the output, a floating-point tensor of any shape.
+        what: name of the output, for the message.
+        kind: the number format in which the network computes; None: the dtype of the values.
 
     Raises:
-        NotANumberError: it holds NaN; the message names the remedy.
+        NotANumberError: the output contains NaN; the message names the remedy.
     """
     if not values.isnan().any():
         return
     kind = kind or values.dtype
-    told = f"{what}: the network's answer is NaN, not a number, in {str(kind).removeprefix('torch.')}"
+    problem = f"{what}: the network's answer is NaN, not a number, in {str(kind).removeprefix('torch.')}"
     if kind.itemsize < 4:
-        raise NotANumberError(f"{told}. Numbers overflow there on some cards: set the parameter dtype to float32.")
-    raise NotANumberError(f"{told}. Its weights are damaged or were changed too strongly: load it again, change less.")
+        raise NotANumberError(f"{problem}. Numbers overflow there on some cards: set the parameter dtype to float32.")
+    raise NotANumberError(
+        f"{problem}. Its weights are damaged or were changed too strongly: load it again, change less."
+    )
 
 
 def own_rows(accelerator: Accelerator, count: int) -> list[int]:
-    """Return which rows of a batch of `count` this process reads; under `accelerate launch` each reads a part.
+    """Return the rows of a batch that this process reads; under `accelerate launch` each process reads a part.
 
-    Every process draws the whole batch from the same seeds, so the batch is the same however many processes share it.
-    Where it cannot be shared evenly, the last row is read again. (Older versions of accelerate's own
-    `split_between_processes` read rows twice even where it can.)
+    All processes draw the same batch from the same seeds. If its size is not divisible by their number, the last row is
+    read more than once. (Older versions of accelerate's `split_between_processes` repeat rows of every batch.)
+
+    Args:
+        accelerator: knows the number of processes and the index of this one.
+        count: rows of the batch.
     """
     size = math.ceil(count / accelerator.num_processes)
     first = size * accelerator.process_index
@@ -161,7 +163,7 @@ class Stopwatch:
 
 @contextmanager
 def stopwatch() -> Iterator[Stopwatch]:
-    """Give a watch that runs while the block of the `with` statement does.
+    """Measure the time of a `with` block.
 
     Example: `with stopwatch() as watch: ...`, then read `watch.seconds`.
     """
@@ -173,7 +175,7 @@ def stopwatch() -> Iterator[Stopwatch]:
 
 
 def peak_memory_mb() -> float | None:
-    """Return the most memory this process has held so far in MB (2**20 bytes); None where unknown."""
+    """Return the peak memory of this process in MB (2**20 bytes); None if the system has no such counter."""
     try:
         import resource
     except ImportError:  # Windows
@@ -183,9 +185,9 @@ def peak_memory_mb() -> float | None:
 
 
 class PeakMemory:
-    """The most memory that a `with` block takes beside what was held before it, in `megabytes` (2**20 bytes).
+    """The peak memory of a `with` block above the memory held at its start, in `megabytes` (2**20 bytes).
 
-    On a GPU its own memory counts, on Linux that of the process; elsewhere `megabytes` stays None.
+    For a GPU it is the GPU's memory, for a CPU under Linux that of the process; elsewhere `megabytes` stays None.
     """
 
     def __init__(self, device: torch.device) -> None:
@@ -201,7 +203,7 @@ class PeakMemory:
             torch.cuda.reset_peak_memory_stats()
             self._before: float | None = torch.cuda.memory_allocated() / 2**20
         else:
-            self._before = _resident_mb("VmRSS") if _forget_peak() else None
+            self._before = _resident_mb("VmRSS") if _reset_peak() else None
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -216,9 +218,9 @@ class PeakMemory:
             self.megabytes = max(0.0, _resident_mb("VmHWM") - self._before)
 
 
-def _forget_peak() -> bool:
-    """Let the kernel forget the peak of this process's memory (`man 5 proc`, clear_refs); False where it cannot."""
-    global _earlier_peak  # noqa: PLW0603 (the kernel's counter is the process's, too)
+def _reset_peak() -> bool:
+    """Reset the kernel's counter of this process's peak memory (`man 5 proc`, clear_refs); False if it cannot."""
+    global _earlier_peak  # noqa: PLW0603 (the kernel's counter is global to the process, too)
     peak = peak_memory_mb() or 0.0
     _return_freed_memory()
     try:
@@ -230,7 +232,7 @@ def _forget_peak() -> bool:
 
 
 def _return_freed_memory() -> None:
-    """Let the C library hand back what was freed, else it is used again and does not show."""
+    """Return freed memory to the system; allocations that reuse it would not be counted."""
     import ctypes
 
     with suppress(OSError, AttributeError):  # another library than glibc
@@ -243,10 +245,14 @@ def _resident_mb(field: str) -> float:
 
 
 def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """Iterate over `items` with a bar for a person, and in silence otherwise.
+    """Iterate over `items` with a progress bar if the output is a terminal.
 
-    A bar is drawn only where the output is a terminal; in a notebook it would be stored as hundreds of messages,
-    and floods of messages are a known way to break headless runs.
+    In a notebook the bar would be stored as hundreds of messages, which can break runs without a browser.
+
+    Args:
+        items: to iterate over.
+        label: text before the bar.
+        total: number of items; None: `len(items)` if it has a length.
     """
     if not sys.stderr.isatty():
         return iter(items)
@@ -256,15 +262,15 @@ def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterat
 
 
 def quiet_libraries() -> None:
-    """Turn off the progress bars and chatter of Hugging Face libraries, and show our own warnings as one plain line."""
+    """Turn off progress bars and logs of Hugging Face libraries; print each `DataWarning` as one line."""
     if warnings.formatwarning is not _format_warning:
         warnings.formatwarning = _format_warning
-    # Pillow warns of 90 megapixels and refuses 180; what lies between is large but can be held
+    # Pillow warns above 90 megapixels and refuses above 180; pictures between fit into memory
     warnings.filterwarnings("ignore", message=r"Image size .* could be decompression bomb")
     os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
-    os.environ.setdefault("USE_FLAX", "0")  # else diffusers and transformers warn where flax is installed
+    os.environ.setdefault("USE_FLAX", "0")  # else diffusers and transformers warn if flax is installed
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # else a warning at every fork
     if "transformers" in sys.modules:
         from transformers.utils import logging
@@ -279,7 +285,7 @@ _format_other_warning = warnings.formatwarning
 def _format_warning(
     message: Warning | str, category: type[Warning], filename: str, lineno: int, line: str | None = None
 ) -> str:
-    """Show a warning about a user's file without the place in our code, which helps nobody."""
+    """Format a `DataWarning` without file and line of our code; other warnings as before."""
     if issubclass(category, DataWarning):
         return f"Warning: {message}\n"
     return _format_other_warning(message, category, filename, lineno, line)
@@ -287,18 +293,18 @@ def _format_warning(
 
 @contextmanager
 def fitting_torchao() -> Iterator[None]:
-    """Hide torchao from peft while the block of the `with` statement runs, if it is one that peft refuses.
+    """Hide torchao from peft during the `with` block if peft refuses the installed version.
 
-    peft asks for torchao whenever it makes or merges an adapter, and raises where the installed one is too old for it,
-    also for networks that have nothing to do with torchao. Kaggle's and Colab's images hold such a pair. A torchao
-    that peft accepts stays where it is.
+    peft looks for torchao when it creates or merges an adapter. It raises an error if torchao is too old, also for
+    networks that do not use it. The images of Kaggle and Colab contain such a pair of versions. A version that peft
+    accepts is not hidden.
     """
     if not _peft_refuses_torchao():
         yield
         return
     missing = object()
     before = sys.modules.get("torchao", missing)
-    sys.modules["torchao"] = None  # type: ignore[assignment] # for Python, a package that is not installed
+    sys.modules["torchao"] = None  # type: ignore[assignment] # Python takes the package for not installed
     try:
         yield
     finally:
@@ -321,47 +327,16 @@ def _peft_refuses_torchao() -> bool:
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """Return the versions of Python and of those of `packages` that are installed."""
-    found = {"python": platform.python_version()}
+    """Return package -> version, for Python and for the `packages` that are installed."""
+    installed = {"python": platform.python_version()}
     for package in packages:
         try:
-            found[package] = importlib.metadata.version(package)
+            installed[package] = importlib.metadata.version(package)
         except importlib.metadata.PackageNotFoundError:
             continue
-    return found
+    return installed
 
 
 def kaggle_folder(name: Literal["input", "working"]) -> Path:
-    """Return Kaggle's folder of mounts or of outputs; `$KAGGLE_INPUT` and `$KAGGLE_WORKING` override them for tests."""
+    """Return Kaggle's folder of mounts or of outputs; tests set `$KAGGLE_INPUT` and `$KAGGLE_WORKING`."""
     return Path(os.environ.get(f"KAGGLE_{name.upper()}", f"/kaggle/{name}"))
-
-
-def mounted(name: str) -> list[Path]:
-    """Return the files of this name, in any case, below Kaggle's folder of mounts, those nearest to it first.
-
-    The search is bounded: eight folders deep, and 5,000 folders in all.
-    """
-    found: list[Path] = []
-    waiting = deque([(kaggle_folder("input"), 0)])
-    looked = 0
-    while waiting and looked < _MOST:
-        folder, depth = waiting.popleft()
-        looked += 1
-        with suppress(OSError), os.scandir(folder) as entries:
-            wanted = [entry for entry in entries if entry.is_dir() or entry.name.lower() == name.lower()]
-            for entry in sorted(wanted, key=lambda entry: entry.name):
-                if not entry.is_dir():
-                    found.append(Path(entry.path))
-                elif depth < _DEEPEST:
-                    waiting.append((Path(entry.path), depth + 1))
-    return found
-
-
-def data_places() -> tuple[Path, ...]:
-    """Return the folders that may hold a competition's folder.
-
-    They are Kaggle's mounts and, on Colab, the session's folder and the user's mounted drive.
-    """
-    mounted = kaggle_folder("input")
-    places = (mounted, mounted / "competitions")
-    return (*places, _COLAB, _COLAB / "drive" / "MyDrive") if host() == "colab" else places

@@ -1,4 +1,4 @@
-"""Scores on a common scale, and the ladder: one row per idea with its measured gain."""
+"""Grades, the recovered headroom, and the ladder: one row per idea with its measured scores."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ Role = Literal["baseline", "published", "ours"]
 def recovered(score: float | None, baseline: float | None, ceiling: float | None) -> float | None:
     """Return the recovered headroom (score - baseline) / (ceiling - baseline).
 
-    0 is the organisers' baseline, 1 the oracle; works for errors (lower is better) as well. None when a part
-    is unknown or the two ends coincide.
+    0 is the organisers' baseline, 1 the oracle. The formula also holds for errors, where lower is better. None if an
+    argument is None or baseline and ceiling are equal.
     """
     if score is None or baseline is None or ceiling is None or ceiling == baseline:
         return None
@@ -33,14 +33,14 @@ class Grades:
 
     Attributes:
         score: the competition's metric.
-        parts: what it is made of and further metrics, name -> value.
+        parts: components of the score and further metrics, name -> value.
     """
 
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        """Show all figures in one line, three decimals each."""
+        """Return all figures in one line, with three decimals."""
         return ", ".join(f"{name} {value:.3f}" for name, value in {"score": self.score, **self.parts}.items())
 
 
@@ -50,10 +50,10 @@ class Row:
 
     Attributes:
         name: the idea in a few words.
-        score: the competition's metric on the hidden answers; None where they are not known.
-        validation: the metric on labelled data that the competition gives; None where there is none.
-        seconds: the time that the idea took.
-        role: whether the row is the organisers' baseline, the published solution or our final recipe.
+        score: the competition's metric on the hidden answers; None without answers.
+        validation: the metric on labelled data of the competition; None if it was not measured.
+        seconds: time that the idea took; None if it was not measured.
+        role: "baseline" (the organisers'), "published" (the published solution), "ours" (the final recipe), or None.
         extra: further metrics, name -> value.
     """
 
@@ -66,10 +66,15 @@ class Row:
 
 
 class Ladder:
-    """The rows of a notebook in order; shows itself as a table in Jupyter."""
+    """The rows of a notebook in order; Jupyter displays them as a table."""
 
     def __init__(self, metric: str, higher_is_better: bool) -> None:
-        """Start an empty ladder for a metric."""
+        """Create an empty ladder.
+
+        Args:
+            metric: name of the competition's metric.
+            higher_is_better: its direction.
+        """
         self.metric = metric
         self.higher_is_better = higher_is_better
         self.rows: list[Row] = []
@@ -84,13 +89,13 @@ class Ladder:
         role: Role | None = None,
         **extra: float,
     ) -> Row:
-        """Append a row and return it. A row with the same name, or the same role, is replaced.
+        """Append a row and return it; the fields are those of `Row`.
 
-        So a cell that is run twice in a notebook does not double its row.
+        A row with the same name or the same role is removed, so that a cell that runs twice adds one row.
         """
         row = Row(name, _plain(score), _plain(validation), _plain(seconds), role, extra)
-        kept = [r for r in self.rows if r.name != name and (role is None or r.role != role)]
-        self.rows = [*kept, row]
+        others = [other for other in self.rows if other.name != name and (role is None or other.role != role)]
+        self.rows = [*others, row]
         return row
 
     def __iter__(self) -> Iterator[Row]:
@@ -102,11 +107,11 @@ class Ladder:
         return len(self.rows)
 
     def by_role(self, role: Role) -> Row | None:
-        """Return the row with this role, if there is one."""
+        """Return the row with this role; None if there is none."""
         return next((row for row in self.rows if row.role == role), None)
 
     def frame(self) -> pd.DataFrame:
-        """Return the rows as a table; columns that are unknown in every row are left out."""
+        """Return the rows as a table without the columns that are None in every row."""
         import pandas as pd
 
         records = [asdict(row) | row.extra for row in self.rows]
@@ -114,7 +119,7 @@ class Ladder:
         return table.dropna(axis="columns", how="all")
 
     def _repr_html_(self) -> str:
-        """Show the table in a notebook: three decimals, no None, the role in words."""
+        """Return the table as HTML: three decimals, empty cells for None, the role beside the name."""
         if not self.rows:
             return "<p>(no rows yet)</p>"
         table = self.frame()
@@ -127,12 +132,12 @@ class Ladder:
         ]
         for record, row in zip(table.to_dict("records"), self.rows, strict=True):
             strong = ' style="font-weight:bold"' if row.role else ""
-            cells = "".join(f"<td>{_shown(c, record[c], row)}</td>" for c in columns)
+            cells = "".join(f"<td>{_cell(c, record[c], row)}</td>" for c in columns)
             lines.append(f"<tr{strong}>{cells}</tr>")
         return "\n".join([*lines, "</tbody></table>"])
 
     def __repr__(self) -> str:
-        """Show the table as plain text."""
+        """Return the table as plain text."""
         return (
             self.frame().to_string(index=False, na_rep="", float_format="{:.3f}".format) if self.rows else "(no rows)"
         )
@@ -143,7 +148,8 @@ def _plain(value: float | None) -> float | None:
     return None if value is None else float(value)
 
 
-def _shown(column: str, value: object, row: Row) -> str:
+def _cell(column: str, value: object, row: Row) -> str:
+    """Return a cell's text."""
     if isinstance(value, str):
         return html.escape(value + (f" ({row.role})" if column == "name" and row.role else ""))
     if not isinstance(value, float) or math.isnan(value):

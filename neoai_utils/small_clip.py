@@ -1,9 +1,8 @@
-"""Small CLIP models, trained from nothing: the stand-ins of the miniatures of tasks 6 and 7.
+"""Small CLIP models, trained from random weights for the miniatures of tasks 6 and 7.
 
-They are real `transformers.CLIPModel`s with CLIP's own kind of tokenizer, trained the original's way: a picture and its
-caption attract, all other captions of the batch repel (Radford et al. 2021, 2103.00020). Captions that say the same
-share the target. For speed, all epochs but the last may show only a part of a picture's tokens (Li et al. 2022,
-2212.00794).
+They are real `transformers.CLIPModel`s with CLIP's kind of tokenizer and CLIP's contrastive loss (Radford et al. 2021,
+2103.00020). Equal captions share the target. For speed, all epochs except the last may use only a part of a picture's
+tokens (Li et al. 2022, 2212.00794).
 """
 
 from __future__ import annotations
@@ -16,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from neoai_utils.hooks import hooked
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, PreTrainedTokenizerBase
@@ -34,19 +35,19 @@ def make_tokenizer(
 
     Args:
         captions: any number of texts.
-        folder: made if missing.
+        folder: created if missing.
         length: tokens of the longest text, start and end included.
-        vocabulary: number of pieces.
+        vocabulary: number of tokens.
     """
     from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 
-    pieces = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=_END))
-    pieces.pre_tokenizer = pre_tokenizers.Whitespace()
+    tokenizer = Tokenizer(models.BPE(end_of_word_suffix="</w>", unk_token=_END))
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
     trainer = trainers.BpeTrainer(
         vocab_size=vocabulary, end_of_word_suffix="</w>", special_tokens=[_START, _END], show_progress=False
     )
-    pieces.train_from_iterator(sorted(set(captions)), trainer)
-    model = json.loads(pieces.to_str())["model"]
+    tokenizer.train_from_iterator(sorted(set(captions)), trainer)
+    model = json.loads(tokenizer.to_str())["model"]
     merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "vocab.json").write_text(json.dumps(model["vocab"], indent=0), encoding="utf-8")
@@ -55,7 +56,7 @@ def make_tokenizer(
 
 
 def load_tokenizer(folder: Path, length: int) -> PreTrainedTokenizerBase:
-    """Complete a folder of `vocab.json` and `merges.txt` by its settings, and return the tokenizer."""
+    """Add the tokenizer's settings to a folder of `vocab.json` and `merges.txt`, and return the tokenizer."""
     from transformers import CLIPTokenizer
 
     settings = {"tokenizer_class": "CLIPTokenizer", "model_max_length": length, "bos_token": _START}
@@ -80,29 +81,29 @@ def make_model(
     """Make an untrained `CLIPModel`, its weights drawn from a seed.
 
     Args:
-        vocabulary: number of the tokenizer's pieces.
+        vocabulary: number of the tokenizer's tokens.
         length: tokens of the longest text.
-        text: width and number of blocks of the text half.
-        vision: the same of the half that sees.
+        text: width and number of blocks of the text tower.
+        vision: width and number of blocks of the vision tower.
         side: pixels along a picture's side.
         patch: pixels along a patch's side.
-        shared: width of the space that both halves project to.
-        heads: attention heads of either half.
+        shared: width of the space that both towers project to.
+        heads: attention heads of either tower.
         seed: of the weights.
     """
     from transformers import CLIPConfig, CLIPModel
 
-    halves = [
+    towers = [
         {"hidden_size": width, "intermediate_size": 2 * width, "num_hidden_layers": n, "num_attention_heads": heads}
         for width, n in (text, vision)
     ]
-    halves[0] |= {
+    towers[0] |= {
         "vocab_size": vocabulary, "max_position_embeddings": length,
         "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 1,
     }  # fmt: skip
-    halves[1] |= {"image_size": side, "patch_size": patch}
+    towers[1] |= {"image_size": side, "patch_size": patch}
     torch.manual_seed(seed)
-    return CLIPModel(CLIPConfig(text_config=halves[0], vision_config=halves[1], projection_dim=shared))
+    return CLIPModel(CLIPConfig(text_config=towers[0], vision_config=towers[1], projection_dim=shared))
 
 
 def contrastive_loss(logits: Tensor, group: Tensor) -> Tensor:
@@ -120,7 +121,7 @@ def contrastive_loss(logits: Tensor, group: Tensor) -> Tensor:
 
 
 class _TokenDropper:
-    """A forward hook that lets only some of the picture's tokens pass, others each time (2212.00794)."""
+    """A forward hook that keeps a random part of the patch tokens, another one at each call (2212.00794)."""
 
     def __init__(self, shown: int) -> None:
         self.shown = shown
@@ -129,9 +130,9 @@ class _TokenDropper:
         number = tokens.shape[1] - 1
         if self.shown >= number:
             return tokens
-        chosen = torch.rand(len(tokens), number, device=tokens.device).argsort(dim=1)[:, : self.shown] + 1
-        chosen = torch.cat([chosen.new_zeros(len(tokens), 1), chosen], dim=1)
-        return tokens.gather(1, chosen[..., None].expand(-1, -1, tokens.shape[-1]))
+        indices = torch.rand(len(tokens), number, device=tokens.device).argsort(dim=1)[:, : self.shown] + 1
+        indices = torch.cat([indices.new_zeros(len(tokens), 1), indices], dim=1)
+        return tokens.gather(1, indices[..., None].expand(-1, -1, tokens.shape[-1]))
 
 
 def train(
@@ -142,12 +143,12 @@ def train(
     *,
     epochs: int,
     batch: int,
-    rate: float,
-    decay: float,
+    learning_rate: float,
+    weight_decay: float,
     shown_tokens: int,
     seed: int,
 ) -> list[float]:
-    """Train in place, where the model is, with AdamW and a one-cycle rate; return the mean loss of every epoch.
+    """Train in place, on the model's device, with AdamW and a one-cycle learning rate; return each epoch's mean loss.
 
     Args:
         model: as `make_model` makes it.
@@ -156,46 +157,56 @@ def train(
         captions: one for each picture.
         epochs: passes over all pictures.
         batch: pictures in a step.
-        rate: highest learning rate.
-        decay: of the weights.
-        shown_tokens: how many of a picture's tokens are seen in all epochs but the last.
-        seed: of order, mirror images and tokens seen.
+        learning_rate: the highest.
+        weight_decay: of AdamW.
+        shown_tokens: how many of a picture's tokens are used in all epochs except the last.
+        seed: of order, mirror images and the tokens used.
     """
     device = model.device
-    pixels = pixels.to(device)
-    mean, std = (torch.tensor(values, device=device).view(3, 1, 1) * 255 for values in (CLIP_MEAN, CLIP_STD))
-    words = tokenizer(
-        list(captions), padding="max_length", truncation=True, max_length=tokenizer.model_max_length,
-        return_tensors="pt",
-    ).to(device)  # fmt: skip
-    numbers = {caption: index for index, caption in enumerate(sorted(set(captions)))}
-    group = torch.tensor([numbers[caption] for caption in captions], device=device)
+    examples = _Examples(pixels.to(device), tokenizer, captions)
     dropper = _TokenDropper(shown_tokens)
-    handle = model.vision_model.embeddings.register_forward_hook(dropper)
     per_epoch = len(pixels) // batch
-    optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=epochs * per_epoch)
+    optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, learning_rate, total_steps=epochs * per_epoch)
     torch.manual_seed(seed)
     model.train()
     losses = []
-    for epoch in range(epochs):
-        if epoch == epochs - 1:
-            dropper.shown = 10**9
-        total = torch.zeros((), device=device)
-        for rows in torch.randperm(len(pixels), device=device)[: per_epoch * batch].view(-1, batch):
-            seen = (pixels[rows].float() - mean) / std
-            seen = seen.flip(3) if torch.rand(()) < 0.5 else seen
-            output = model(
-                input_ids=words["input_ids"][rows], attention_mask=words["attention_mask"][rows], pixel_values=seen
-            )
-            loss = contrastive_loss(output.logits_per_image, group[rows])
-            optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimiser.step()
-            schedule.step()
-            total += loss.detach()
-        losses.append(float(total) / per_epoch)
-    handle.remove()
+    with hooked({model.vision_model.embeddings: dropper}):
+        for epoch in range(epochs):
+            if epoch == epochs - 1:
+                dropper.shown = 10**9
+            total = torch.zeros((), device=device)
+            for rows in torch.randperm(len(pixels), device=device)[: per_epoch * batch].view(-1, batch):
+                loss = examples.loss(model, rows)
+                optimizer.zero_grad()
+                loss.backward()  # type: ignore[no-untyped-call]
+                torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+                optimizer.step()
+                schedule.step()
+                total += loss.detach()
+            losses.append(float(total) / per_epoch)
     model.eval()
     return losses
+
+
+class _Examples:
+    """Pictures and captions on one device, ready for training steps."""
+
+    def __init__(self, pixels: Tensor, tokenizer: PreTrainedTokenizerBase, captions: Sequence[str]) -> None:
+        device = pixels.device
+        self.pixels = pixels
+        self.mean, self.std = (torch.tensor(v, device=device).view(3, 1, 1) * 255 for v in (CLIP_MEAN, CLIP_STD))
+        self.tokens = tokenizer(
+            list(captions), padding="max_length", truncation=True, max_length=tokenizer.model_max_length,
+            return_tensors="pt",
+        ).to(device)  # fmt: skip
+        numbers = {caption: index for index, caption in enumerate(sorted(set(captions)))}
+        self.group = torch.tensor([numbers[caption] for caption in captions], device=device)
+
+    def loss(self, model: CLIPModel, rows: Tensor) -> Tensor:
+        """Return the loss of some rows; half of the batches are mirrored."""
+        pixels = (self.pixels[rows].float() - self.mean) / self.std
+        pixels = pixels.flip(3) if torch.rand(()) < 0.5 else pixels
+        ids, mask = self.tokens["input_ids"][rows], self.tokens["attention_mask"][rows]
+        output = model(input_ids=ids, attention_mask=mask, pixel_values=pixels)
+        return contrastive_loss(output.logits_per_image, self.group[rows])

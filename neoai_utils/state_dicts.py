@@ -1,8 +1,8 @@
-"""State dicts out of the files that people save, read as plain tensors: no code of a file is ever run.
+"""State dicts of torch.save and safetensors files, read as plain tensors; no code of a file is executed.
 
-What wraps a network leaves its name before the keys (`module.` of DataParallel, `_orig_mod.` of torch.compile, the
-attribute's name in a Lightning module), and what trains it puts the weights beside other things (`state_dict`,
-`model`, `ema`). Both are taken off by looking for one key that every such network has.
+Wrappers of a network put their names before its keys (`module.` of DataParallel, `_orig_mod.` of torch.compile, the
+attribute's name in a Lightning module). Training programs nest the weights beside other values (`state_dict`, `model`,
+`ema`). This module finds the weights, and the prefix of their keys, by one key that every network of the kind has.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pickle import UnpicklingError  # the error alone; nothing is unpickled # no
 from typing import TYPE_CHECKING
 
 from neoai_utils.errors import DataError, first_of, warn
-from neoai_utils.signatures import is_safetensors, stranger
+from neoai_utils.signatures import PICKLE, TORCH, identify, is_safetensors
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 __all__ = ["read", "require_whole"]
 
-# wrappers inside a network, which stand in the middle of keys as well
+# wrappers of single layers; their names also occur within keys
 _INSIDE = re.compile(r"(?:^|(?<=\.))(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")
 _AVERAGES = re.compile(r"(?:^|[._])(?:ema|swa|average[ds]?|teacher|momentum|target)(?:[._]|$)")
 _DEPTH = 4
@@ -29,27 +29,27 @@ _REMEDY = "Where the file was made, write torch.save(model.state_dict(), {name!r
 
 
 def read(path: Path, sign: str) -> dict[str, Tensor]:
-    """Return the state dict of a network, floating-point tensors in float32, without the names of wrappers.
+    """Return the state dict of a network, floating-point tensors as float32, keys without the names of wrappers.
 
     Args:
         path: a file of torch.save or safetensors.
-        sign: a key that every such network has. Where none is found, the outermost tensors are returned as they are.
+        sign: a key that every such network has. If no key ends in it, the outermost tensors are returned.
 
     Raises:
-        DataError: the file is missing or damaged, holds pickled objects (reading them would run code) or no tensors,
-            or holds NaN or infinity.
+        DataError: the file is missing or damaged, contains pickled objects (reading them would execute code), contains
+            no tensors, or a tensor contains NaN or infinity.
     """
     import torch
 
-    found = list(_networks(_content(path), sign))
-    if not found:
+    networks = list(_networks(_content(path), sign))
+    if not networks:
         raise DataError(f"{path} holds no named tensors in place of a state dict. {_REMEDY.format(name=path.name)}.")
-    with_sign = [one for one in found if sign in one[1]]
-    # of a network and its running average, the network itself; sorting keeps the file's order
-    place, state, others = sorted(with_sign or found, key=lambda one: bool(_AVERAGES.search(one[0])))[0]
+    with_sign = [network for network in networks if sign in network[1]]
+    # a network comes before its running average; a stable sort keeps the file's order otherwise
+    prefix, state, others = sorted(with_sign or networks, key=lambda network: bool(_AVERAGES.search(network[0])))[0]
     if len(with_sign) > 1:
-        names = ", ".join(repr(name) for name, *_ in with_sign)
-        warn(f"{path} holds several networks, their keys begin with {names}; the one of {place!r} is read.")
+        prefixes = ", ".join(repr(name) for name, *_ in with_sign)
+        warn(f"{path} holds several networks, their keys begin with {prefixes}; the one of {prefix!r} is read.")
     elif others:
         warn(f"{path} holds also {first_of(others)}; left out.")
     for name, values in state.items():
@@ -59,26 +59,26 @@ def read(path: Path, sign: str) -> dict[str, Tensor]:
 
 
 def require_whole(report: Mapping[str, Collection[str]], source: Path | str) -> None:
-    """Check what transformers tells of a model that it has loaded: what it did not find is random.
+    """Check that transformers found all weights of a model; it initialises missing weights at random.
 
     Args:
-        report: from `from_pretrained(..., output_loading_info=True)`.
+        report: the loading info of `from_pretrained(..., output_loading_info=True)`.
         source: the model's folder or name, for the message.
 
     Raises:
-        DataError: weights are missing; names the first and what is there in their place.
+        DataError: weights are missing; the message names the first, and the first unexpected weight.
     """
     if missing := sorted(report["missing_keys"]):
         others = sorted(report["unexpected_keys"])
-        held = f" but holds {first_of(others)}, which no part is called" if others else ""
+        unexpected = f" but holds {first_of(others)}, which no part is called" if others else ""
         raise DataError(
-            f"{source} lacks the weights {first_of(missing)}{held}. Save the network without what wraps it "
+            f"{source} lacks the weights {first_of(missing)}{unexpected}. Save the network without what wraps it "
             "(model.module, model._orig_mod), with save_pretrained."
         )
 
 
 def _content(path: Path) -> object:
-    """Return what a file holds, tensors on the CPU."""
+    """Return the content of a file, tensors on the CPU."""
     import torch
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -101,23 +101,22 @@ def _content(path: Path) -> object:
 
 
 def _reason(path: Path, error: Exception, pickled: str | None) -> str:
-    """Return why a file cannot be read, and the remedy, without torch's advice to trust the file."""
+    """Return why a file cannot be read, and the remedy. Torch's advice to trust the file is left out."""
     remedy = _REMEDY.format(name=path.name)
     if pickled:
         return f"it holds a pickled {pickled}, and pickled objects are refused, as reading them runs code. {remedy}"
-    found = stranger(path)
-    if found and "data.pkl" not in found and "pickle" not in found:  # which torch's own files are
-        return found
-    said = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0].removesuffix(".")
-    return f"{said}. Copy it again. {remedy}"
+    if other := identify(path, (PICKLE, TORCH)):
+        return other
+    first = (str(error) or type(error).__name__).splitlines()[0].split(". ")[0].removesuffix(".")
+    return f"{first}. Copy it again. {remedy}"
 
 
 def _networks(
-    content: object, sign: str, place: str = "", depth: int = 0
+    content: object, sign: str, prefix: str = "", depth: int = 0
 ) -> Iterator[tuple[str, dict[str, Tensor], list[str]]]:
-    """Yield the networks in nested dicts: prefix, state dict, and what else lies beside it.
+    """Yield the networks in nested dictionaries: prefix of the keys, state dict, keys of the other values beside it.
 
-    A dict in which no key ends in the sign counts as one network without prefix.
+    A dictionary in which no key ends in the sign counts as one network without prefix.
     """
     from torch import Tensor
 
@@ -127,6 +126,6 @@ def _networks(
     tensors = {key: value for key, value in flat.items() if isinstance(value, Tensor)}
     for start in [k.removesuffix(sign) for k in tensors if k == sign or k.endswith("." + sign)] or [""] * bool(tensors):
         state = {key.removeprefix(start): value for key, value in tensors.items() if key.startswith(start)}
-        yield place + start, state, [key for key in flat if key not in tensors or not key.startswith(start)]
+        yield prefix + start, state, [key for key in flat if key not in tensors or not key.startswith(start)]
     for key, value in content.items():
-        yield from _networks(value, sign, f"{place}{key}.", depth + 1)
+        yield from _networks(value, sign, f"{prefix}{key}.", depth + 1)

@@ -1,8 +1,8 @@
-"""Files that are either whole or absent: atomic writes, checksums, the cache folder.
+"""Atomic writes, locks, checksums, and the cache folder.
 
-Everything that takes time to make (a miniature, a downloaded weight file, a submission) is written under a
-temporary name beside its target and renamed when complete, because a rename within one file system is atomic
-(POSIX `rename(2)`; `os.replace` in Python). A process that dies midway leaves the old state.
+Results (a miniature, downloaded weights, a submission) are written under a temporary name beside the target and renamed
+when they are complete: a rename within one file system is atomic (POSIX `rename(2)`; `os.replace` in Python). A process
+that is killed before leaves the target as it was.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = [
     "atomic_folder",
     "atomic_path",
     "cache_dir",
+    "copy_folder",
     "make_folder",
     "read_archive",
     "sha256_of",
@@ -34,17 +35,19 @@ __all__ = [
 ]
 
 MANIFEST = "checksums.json"
-_LITTLE = 2**16  # free bytes below which a disk counts as full
+"""Name of the file with the checksums of a folder."""
+
+_DISK_FULL = 2**16  # free bytes below which a disk counts as full
 
 
 def cache_dir() -> Path:
-    """Return the folder for things that can be made again: `$NEOAI_CACHE`, else the user's cache folder.
+    """Return the cache folder: `$NEOAI_CACHE`, else the user's cache folder.
 
-    Without a home folder (some containers, the user `nobody`) a folder in the system's temporary directory serves.
+    For a user without home folder (some containers, the user `nobody`) it lies in the system's temporary directory.
     """
-    chosen = os.environ.get("NEOAI_CACHE")
-    if chosen:
-        return Path(chosen).expanduser()
+    variable = os.environ.get("NEOAI_CACHE")
+    if variable:
+        return Path(variable).expanduser()
     import platformdirs
 
     folder = Path(platformdirs.user_cache_dir("neoai", appauthor=False))
@@ -54,7 +57,7 @@ def cache_dir() -> Path:
 
 
 def make_folder(folder: Path) -> Path:
-    """Create `folder` and its parents; raise `NeoaiError` that says why this is impossible."""
+    """Create a folder and its parents, and return it; raise `NeoaiError` with the reason if this fails."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -67,16 +70,16 @@ def make_folder(folder: Path) -> Path:
 
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
-    """Hold a lock file while the block runs; others wait. The system frees it even when the process is killed.
+    """Hold a lock file during the `with` block; other processes wait. The system releases it if the process is killed.
 
     Raises:
         NeoaiError: the folder cannot be written.
     """
     from filelock import FileLock
 
-    held = FileLock(make_folder(lock.parent) / lock.name)
+    file_lock = FileLock(make_folder(lock.parent) / lock.name)
     try:
-        held.acquire()
+        file_lock.acquire()
     except OSError as error:
         raise NeoaiError(
             f"cannot write in {lock.parent}: {error.strerror or error}. "
@@ -85,17 +88,16 @@ def alone(lock: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        held.release()
+        file_lock.release()
 
 
 @contextmanager
 def atomic_path(target: Path) -> Iterator[Path]:
-    """Give a temporary path to write to; rename it to `target` on success, remove it on failure.
+    """Yield a temporary path to write to; rename it to `target` after the block, remove it after an error.
 
     Raises:
         NeoaiError: the folder is not writable or the disk is full; `target` keeps its old content.
     """
-    target = Path(target)
     make_folder(target.parent)
     temporary = target.parent / f".{target.name}.{os.getpid()}.{os.urandom(4).hex()}.part"
     try:
@@ -112,14 +114,13 @@ def atomic_path(target: Path) -> Iterator[Path]:
 
 @contextmanager
 def atomic_folder(target: Path) -> Iterator[Path]:
-    """Give a temporary folder to fill; rename it to `target` on success, remove it on failure.
+    """Yield a temporary folder to fill; rename it to `target` after the block, remove it after an error.
 
-    If another process finished the same `target` first, its result is kept and ours dropped.
+    If another process has created `target` meanwhile, its result is kept.
 
     Raises:
         NeoaiError: the parent folder is not writable or the disk is full.
     """
-    target = Path(target)
     make_folder(target.parent)
     try:
         temporary = Path(tempfile.mkdtemp(prefix=f".{target.name}.", suffix=".part", dir=target.parent))
@@ -127,7 +128,7 @@ def atomic_folder(target: Path) -> Iterator[Path]:
         raise NeoaiError(f"cannot write in {target.parent}: {error.strerror or error}.") from error
     try:
         yield temporary
-        temporary.chmod(0o777 & ~_umask())  # mkdtemp gives 0700, which would lock other users out of a shared cache
+        temporary.chmod(0o777 & ~_umask())  # mkdtemp sets 0700, which would exclude other users of a shared cache
         try:
             temporary.replace(target)
         except OSError:
@@ -141,13 +142,13 @@ def atomic_folder(target: Path) -> Iterator[Path]:
 
 
 def _explain(error: Exception, target: Path) -> None:
-    """Raise `NeoaiError` if writing failed for the disk's sake.
+    """Raise `NeoaiError` if writing failed because of the disk.
 
-    torch and safetensors raise errors of their own where a file cannot grow, so then the disk itself is asked.
+    On a full disk torch and safetensors raise other errors than OSError, so the free space is checked as well.
     """
     if isinstance(error, NeoaiError):
         return
-    full = shutil.disk_usage(target.parent).free < _LITTLE
+    full = shutil.disk_usage(target.parent).free < _DISK_FULL
     if isinstance(error, OSError) or full:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
         raise NeoaiError(
@@ -157,27 +158,46 @@ def _explain(error: Exception, target: Path) -> None:
 
 
 def _umask() -> int:
-    """Return the process's umask, which can only be read by setting it."""
+    """Return the process's umask; the system only returns it when a new one is set."""
     mask = os.umask(0o022)
     os.umask(mask)
     return mask
 
 
+def copy_folder(folder: Path, target: Path) -> None:
+    """Copy a folder to `target`, which must not exist or be empty.
+
+    Raises:
+        NeoaiError: the target holds files already, or cannot be written.
+    """
+    if target.is_dir() and any(target.iterdir()):
+        raise NeoaiError(f"{target} is not empty; choose a new folder.")
+    make_folder(target.parent)
+    if target.is_dir():
+        target.rmdir()
+    with atomic_folder(target) as temporary:
+        shutil.copytree(folder, temporary, dirs_exist_ok=True)
+
+
 def sha256_of(path: Path) -> str:
     """Return the SHA-256 of a file as 64 hexadecimal digits."""
-    with Path(path).open("rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _files_below(folder: Path) -> list[Path]:
-    return sorted(p for p in folder.rglob("*") if p.is_file() and p.name != MANIFEST)
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
 
 
 def read_archive(path: Path, sha256: str) -> dict[str, bytes]:
-    """Return name -> content of a committed ZIP archive's members, sorted by name.
+    """Return name -> content of the members of a committed ZIP archive, sorted by name.
+
+    Args:
+        path: the archive.
+        sha256: its SHA-256, 64 hexadecimal digits.
 
     Raises:
-        DataError: the archive is not the committed one, byte for byte.
+        DataError: the archive is missing or has another SHA-256.
     """
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != sha256:
@@ -185,19 +205,19 @@ def read_archive(path: Path, sha256: str) -> dict[str, bytes]:
             f"{path} is missing or damaged: its SHA-256 is not {sha256[:12]}… Install neoai_utils anew; an uploaded "
             "notebook carries no miniature's data, so add the competition's files to its input."
         )
-    with zipfile.ZipFile(io.BytesIO(content)) as opened:
-        return {name: opened.read(name) for name in sorted(opened.namelist())}
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        return {name: archive.read(name) for name in sorted(archive.namelist())}
 
 
 def write_manifest(folder: Path) -> None:
-    """Write `checksums.json` into `folder`: relative path -> SHA-256 of every file below it."""
-    sums = {p.relative_to(folder).as_posix(): sha256_of(p) for p in _files_below(folder)}
+    """Write `checksums.json` into a folder: relative path -> SHA-256, for each file below it."""
+    sums = {path.relative_to(folder).as_posix(): sha256_of(path) for path in _files_below(folder)}
     with atomic_path(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps(sums, indent=1), encoding="utf-8")
 
 
 def verify_manifest(folder: Path) -> None:
-    """Compare `folder` with its `checksums.json`.
+    """Compare a folder with its `checksums.json`.
 
     Raises:
         DataError: the manifest is missing or unreadable, or a file is missing, extra or changed.
@@ -206,8 +226,8 @@ def verify_manifest(folder: Path) -> None:
         expected = dict(json.loads((folder / MANIFEST).read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{folder} has no readable {MANIFEST}: {error}") from error
-    found = {p.relative_to(folder).as_posix() for p in _files_below(folder)}
-    for name in sorted(set(expected) ^ found):
+    present = {path.relative_to(folder).as_posix() for path in _files_below(folder)}
+    for name in sorted(set(expected) ^ present):
         raise DataError(f"{folder}: {name} is {'missing' if name in expected else 'unexpected'}")
     for name, checksum in expected.items():
         if sha256_of(folder / name) != checksum:

@@ -1,7 +1,7 @@
-"""Committed weights: half-precision safetensors in one folder, and one manifest that says how they were made.
+"""Committed weights: half-precision safetensors files in one folder, and a manifest of their origin.
 
-The manifest holds the recipe, its checksum, and the SHA-256 and the number of parameters of each part. A part is
-read only if its file has the SHA-256 of the manifest.
+The manifest contains the recipe, its checksum, and for each part the SHA-256 of its file and its number of parameters.
+A part is loaded only if its file has the SHA-256 of the manifest.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Store:
     """The committed weights of one folder.
 
     Attributes:
-        folder: holds the manifest and one file for each part.
+        folder: folder of the manifest and of one file for each part.
         name: the manifest's file name.
         file_name: name of a part's file; `{part}` stands for the part.
     """
@@ -50,7 +50,7 @@ class Store:
         """Return the manifest.
 
         Raises:
-            AssetError: it is not there, as in an uploaded notebook, which carries no weights of a miniature.
+            AssetError: it is missing or damaged; an uploaded notebook contains no weights of a miniature.
         """
         path = self.folder / self.name
         try:
@@ -64,33 +64,33 @@ class Store:
         return self.folder / self.file_name.format(part=part)
 
     def load(self, part: str) -> dict[str, Tensor]:
-        """Return the state dict of a part; floating-point tensors as float32.
+        """Return the state dict of a part, floating-point tensors as float32.
 
         Raises:
             AssetError: there is no such part, or its file does not have the manifest's SHA-256.
         """
         from safetensors.torch import load_file
 
-        known, path = self.manifest()["sha256"], self.path(part)
-        if part not in known:
-            raise AssetError(f"{self.folder / self.name} names no {part!r}, only {', '.join(known)}.")
-        if not path.is_file() or sha256_of(path) != known[part]:
+        checksums, path = self.manifest()["sha256"], self.path(part)
+        if part not in checksums:
+            raise AssetError(f"{self.folder / self.name} names no {part!r}, only {', '.join(checksums)}.")
+        if not path.is_file() or sha256_of(path) != checksums[part]:
             raise AssetError(f"{path} is missing or damaged: install neoai again.")
         state = load_file(path).items()
         return {key: values.float() if values.is_floating_point() else values for key, values in state}
 
     def save(self, part: str, state: Mapping[str, Tensor], recipe: Any, **facts: Any) -> None:
-        """Write a part, floating-point tensors as float16, and record it in the manifest; other parts stay.
+        """Write a part, floating-point tensors as float16, and record it in the manifest; other parts are kept.
 
         Args:
             part: its name.
             state: name -> tensor.
-            recipe: the dataclass of constants that it was trained with.
-            facts: further entries of the manifest, such as `licence` and `made_by`. A dictionary is added to what the
-                manifest holds under its name.
+            recipe: dataclass of the constants of its training.
+            facts: further entries of the manifest, such as `licence` and `made_by`. A dictionary is merged into the
+                entry of this name.
 
         Raises:
-            NeoaiError: the folder is not writable; the old files stay as they were.
+            NeoaiError: the folder is not writable; the old files are kept.
         """
         from safetensors.torch import save_file
 

@@ -20,7 +20,7 @@ import pytest
 from hypothesis import settings
 from nbformat.v4 import new_code_cell
 
-from neoai_utils import tables, workspace
+from neoai_utils import submissions, tables, task_modules
 from neoai_utils.scores import Grades
 
 settings.register_profile("no test gates on time", deadline=None)
@@ -56,7 +56,7 @@ class FakeTask:
         self.files = SimpleNamespace(
             REQUIRED=("test.csv",),
             check_submission=self.check_submission,
-            parse_submission=lambda path: tables.read_submission(path, SUBMISSION),
+            parse_submission=lambda path: submissions.read_submission(path, SUBMISSION),
             grade=self.grade,
         )
         self.miniature = SimpleNamespace(Recipe=FakeRecipe, build=self.build)
@@ -70,14 +70,14 @@ class FakeTask:
 
     def check_submission(self, frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
         ids = tables.read_csv(data_dir / "test.csv", {"id": "integer"})["id"]
-        return tables.check_rows(frame, SUBMISSION, ids)
+        return submissions.check_rows(frame, SUBMISSION, ids)
 
     def grade(self, frame: pd.DataFrame, answers_dir: Path) -> Grades:
         answers = json.loads((answers_dir / "answers.json").read_text())
         right = frame.sort_values("id")["target"].to_numpy() == answers
         return Grades(float(right.mean()), {"wrong": float((~right).sum())})
 
-    def room(self, competition: object, module: str) -> SimpleNamespace:
+    def load(self, competition: object, module: str) -> SimpleNamespace:
         return self.files if module == "files" else self.miniature
 
 
@@ -92,9 +92,9 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def fake_task(cache: Path, monkeypatch: pytest.MonkeyPatch) -> FakeTask:
-    """Replace every task's rooms by the made-up competition."""
+    """Replace every task's modules by those of the made-up competition."""
     task = FakeTask()
-    monkeypatch.setattr(workspace, "_room", task.room)
+    monkeypatch.setattr(task_modules, "load", task.load)
     return task
 
 

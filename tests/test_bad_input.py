@@ -23,8 +23,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from neoai_utils import parameters, workspace
-from neoai_utils.commands import cli, headless
+from neoai_utils import miniatures, parameters, workspace
+from neoai_utils.commands import app
+from neoai_utils.commands import run as runs
 from neoai_utils.errors import DataError, DataWarning, NeoaiError, ParameterError, SubmissionError
 from tests.eight import SMALL, TASKS, files_of, picture, zipped
 
@@ -111,15 +112,15 @@ FILES: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     ("task7", "a mask of another size", drawn("cuties/val_masks/beagle_0.png", Image.new("L", (16, 24))), ("beagle_0.png is 16x24, its picture beagle_0.jpg is 24x16", "Copy")),
     ("task7", "a mask in grey", drawn("cuties/val_masks/beagle_0.png", Image.new("L", (24, 16), 90)), ("beagle_0.png must hold only 0 and 255, but holds 90 (100%)", "Write 255 where the animal is")),
     ("task7", "a name without a number", drawn("cuties/test_imgs/dog.jpg", picture(0)), ("dog.jpg: a test picture's name must be a whole number", "as in 17.jpg")),
-    ("task7", "a page for a picture", holds("cuties/test_imgs/1.jpg", "<html>"), ("1.jpg does not decode as a picture: it is a web page", "Download")),
+    ("task7", "a page for a picture", holds("cuties/test_imgs/1.jpg", "<html>"), ("1.jpg does not decode as a picture: it is a web page", "download")),
     ("task7", "two pictures of one number", drawn("cuties/test_imgs/01.png", picture(0)), ("have the same number 1", "Remove one")),
     ("task7", "half a picture", cut("cuties/test_imgs/1.jpg", 99), ("1.jpg does not decode as a picture", "Copy")),
     ("task7", "a gigantic picture", holds("cuties/test_imgs/1.jpg", GIGANTIC), ("1.jpg does not decode as a picture", "Copy")),
     ("task7", "a gigantic mask", holds("cuties/val_masks/beagle_1.png", GIGANTIC), ("beagle_1.png does not decode as a mask", "Copy")),
     ("task7", "no picture", lambda f: [p.unlink() for p in (f / "cuties/test_imgs").iterdir()], ("test_imgs holds no picture; found: nothing", "Copy the pictures there")),
-    ("task5", "a packed table with a second file", holds("test.csv", zipped(a="", b="")), ("test.csv is a zip archive that holds a, b", "Unpack it")),
-    ("task5", "a workbook", holds("test.csv", zipped(**{"[Content_Types].xml": ""})), ("test.csv is an Excel workbook", "Save it as CSV")),
-    ("task5", "a pointer", holds("test.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"), ("test.csv is a pointer of Git LFS", "git lfs pull")),
+    ("task5", "a packed table with a second file", holds("test.csv", zipped(a="", b="")), ("test.csv is a ZIP archive that holds a, b", "Unpack it")),
+    ("task5", "a workbook", holds("test.csv", zipped(**{"[Content_Types].xml": ""})), ("test.csv is an Excel workbook", "Write the table as CSV")),
+    ("task5", "a pointer", holds("test.csv", "version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n"), ("test.csv is a Git LFS pointer", "git lfs pull")),
     ("task5", "a page for a table", holds("test.csv", "<!DOCTYPE html><html>Sign in</html>"), ("test.csv is a web page", "download the file again")),
     ("task5", "text with commas, not quoted", holds("test.csv", "id,text\n5,well, so\n"), ("test.csv cannot be read as a CSV table: its first row has more fields than its header", "quote text with commas")),
     ("task8", "a test without words", swapped("test.conll", "джаз", ""), ("test.conll, line 2: expected a word number and a word, found the columns ['2']", "Copy")),
@@ -143,7 +144,7 @@ ODD: list[tuple[str, str, Damage, tuple[str, ...]]] = [
     ("task4", "negative numbers", array("data_2.npz", -np.ones((3, 4, 128), np.float32)), ("data_2.npz: 1536 of 1536 numbers are negative", "taken as they are")),
     ("task5", "UTF-16 without a mark", lambda f: rewritten(f / "test.csv", str, "utf-16-le"), ("test.csv is in UTF-16-LE", "read so")),
     ("task5", "a packed table", lambda f: (f / "test.csv").write_bytes(gzip.compress((f / "test.csv").read_bytes())), ("test.csv is packed by gzip", "unpacked")),
-    ("task5", "a zipped table", lambda f: (f / "test.csv").write_bytes(zipped(**{"a/test.csv": (f / "test.csv").read_text()})), ("test.csv is a zip archive that holds a/test.csv", "unpacked")),
+    ("task5", "a zipped table", lambda f: (f / "test.csv").write_bytes(zipped(**{"a/test.csv": (f / "test.csv").read_text()})), ("test.csv is a ZIP archive that holds a/test.csv", "unpacked")),
     ("task5", "labels as numbers", holds("val_dataset.csv", "text,labels\na,0\nb,LABEL_2\n"), ("val_dataset.csv: labels are numbers", "0 as neutral, 2 as negative")),
     ("task7", "a missing mask", lost("cuties/val_masks/beagle_1.png"), ("val_imgs: beagle_1.jpg without a mask of the same name", "left out")),
     ("task7", "a missing picture", lost("cuties/val_imgs/beagle_1.jpg"), ("val_masks: beagle_1.png without a picture of the same name", "left out")),
@@ -216,9 +217,9 @@ COMMANDS: list[tuple[str, tuple[str, ...], tuple[str, ...]]] = [
     # kind, words after `neoai`, what is told
     ("an unknown task", ("run", "9"), ("unknown task '9'", "tasks are 1 to 8")),
     ("a mistyped task", ("score", "taks5", "s.csv"), ("unknown task 'taks5'", "did you mean task5?")),
-    ("no notebook", ("run", "5"), ("task5.ipynb does not exist; notebooks found: task7", "Run this in the folder")),
+    ("no notebook", ("run", "5"), ("task5.ipynb does not exist; existing notebooks: task7", "Run this in the folder")),
     ("a parameter without value", ("run", "7", "-p", "seed"), ("'seed' is not a parameter", "write -p NAME VALUE")),
-    ("an output folder as parameter", ("run", "7", "-p", "out_dir", "x"), ("out_dir", "give that (--outputs)")),
+    ("an output folder as parameter", ("run", "7", "-p", "out_dir", "x"), ("out_dir", "give --outputs instead")),
     ("outputs below a file", ("run", "7", "-o", "file"), ("cannot create the folder file", "Choose a writable one")),
     ("no submission", ("score", "5", "absent.csv"), ("absent.csv does not exist", "Check the path")),
     ("a submission that is no table", ("score", "5", "file"), ("file cannot be read as a CSV", "Write it as UTF-8")),
@@ -307,7 +308,7 @@ def test_bad_parameters(line: str, told: tuple[str, ...]) -> None:
 def test_bad_commands(words, told, fake_task, tmp_path: Path, monkeypatch, capsys) -> None:
     """The command says it in a line, without a traceback, and writes nothing."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(headless, "execute", lambda *_: pytest.fail("a notebook was run"))
+    monkeypatch.setattr(runs, "execute", lambda *_: pytest.fail("a notebook was run"))
     cell = {"cell_type": "code", "id": "a", "metadata": {"tags": ["parameters"]}, "execution_count": None}
     book = {"cells": [cell | {"outputs": [], "source": "seed: int = 1"}], "metadata": {}, "nbformat": 4}
     (tmp_path / "notebooks").mkdir()
@@ -316,11 +317,11 @@ def test_bad_commands(words, told, fake_task, tmp_path: Path, monkeypatch, capsy
     (tmp_path / "full").mkdir()
     for name, text in (("file", ""), ("full/mine.txt", "x"), ("few.csv", "id,target\n0,0\n")):
         (tmp_path / name).write_text(text)
-    workspace.build_miniature("task5")
+    miniatures.build_miniature("task5")
     before = contents(tmp_path)
     monkeypatch.setattr(sys, "argv", ["neoai", *words])
     with pytest.raises(SystemExit) as stopped:
-        cli.main()
+        app.main()
     said = capsys.readouterr()
     assert stopped.value.code not in (0, None)
     assert_told(re.sub("[│╭╮╰╯─]", " ", said.err), told)

@@ -27,3 +27,11 @@ def test_a_task_answers_to_its_number(name) -> None:
 def test_an_unknown_task_gets_a_suggestion(name: str, hint: str) -> None:
     with pytest.raises(UnknownTaskError, match=hint):
         competitions.find(name)
+
+
+def test_needs_name_packages_that_kaggle_lacks() -> None:
+    for facts in COMPETITIONS.values():
+        named = {*facts.needs.optional, *facts.needs.unused, *facts.needs.conditions}
+        assert named <= competitions.ABSENT
+        for condition in facts.needs.conditions.values():
+            compile(condition, facts.task, "eval")

@@ -49,7 +49,8 @@ def steering():
     writer = tiny("llama")
     torch.manual_seed(ambient)
     prompts = [" ".join(WORDS[i : i + 5]) for i in range(12)]
-    learnt, _ = learn(writer, prompts, [p + " w1 w2" for p in prompts], (1, 2), steps=3, rate=0.1, batch=4, seed=5)
+    texts = [p + " w1 w2" for p in prompts]
+    learnt, _ = learn(writer, prompts, texts, (1, 2), steps=3, learning_rate=0.1, batch=4, seed=5)
     with steered(writer.model, {layer: adding(vector, 2.0) for layer, vector in learnt.items()}):
         texts = generate(writer, prompts, Sampling(new_tokens=6, seed=5, batch=4))
     return files.submission(prompts, texts)
@@ -62,9 +63,9 @@ def clustering():
     space = vectors.whitened(points, 6)
     voters = [KMeans(8, n_init=1, random_state=5 + i).fit_predict(space) for i in range(3)]
     voters.append(graph.reciprocal_clusters(points, 10, 8, 5))
-    voters = [discriminant.sharpened(points, voter, 2, 5)[0] for voter in voters]
+    voters = [discriminant.lda_kmeans(points, voter, 2, 5)[0] for voter in voters]
     voted = KMeans(8, n_init=3, random_state=5).fit_predict(agreement.consensus(voters))
-    return files.submission(discriminant.sharpened(points, voted, 2, 5)[0])
+    return files.submission(discriminant.lda_kmeans(points, voted, 2, 5)[0])
 
 def embeddings():
     from neoai_utils.embeddings import contexts, damage, files, ngrams, stacking
@@ -84,7 +85,8 @@ def tabular_miniature(data, answers):
     miniature.build(miniature.Recipe(seed=5, hours=4), data, answers)
 
 def continual_miniature(data, answers):
-    from neoai_utils.continual import drawings, miniature
+    from neoai_utils.continual import miniature
+    from neoai_utils.continual.miniature import drawings
     split = drawings.split
     drawings.split = lambda *words: tuple(p[:, few] for p, few in zip(split(*words), (slice(-12, None), slice(1))))
     miniature._labelled = lambda pool, recipe, rng: [(pool[n, rng.integers(12)], n) for n in drawings.WEAK]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from neoai_utils import discovery, runtime, storage, workspace
+from neoai_utils import discovery, storage, workspace
 from neoai_utils.competitions import COMPETITIONS, find
 from neoai_utils.errors import DataError
 
@@ -32,7 +32,7 @@ def session(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (folder / "drive/MyDrive").mkdir(parents=True)
     monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path / "none"))
     monkeypatch.setenv("COLAB_RELEASE_TAG", "x")
-    monkeypatch.setattr(runtime, "_COLAB", folder)
+    monkeypatch.setattr(discovery, "_COLAB", folder)
     return folder
 
 
@@ -135,11 +135,30 @@ def test_the_search_is_bounded(mounted: Path, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_crowd_of_pictures_is_not_searched(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(discovery, "_CROWD", 10)
+    monkeypatch.setattr(discovery, "_MAX_ENTRIES", 10)
     for number in range(11):
         (mounted / f"pictures/{number:03}").mkdir(parents=True)
     fill(mounted / "pictures/000")
     assert discovery.find(SLUG, NEEDED) is None
+
+
+def test_attached_files_are_found_nearest_first_in_any_case(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep = mounted / "/".join("abcdefgh")
+    fill(deep, ("config.json",))
+    fill(deep / "i", ("config.json",))
+    fill(mounted / "model", ("Config.JSON", "checksums.json", ".hidden/config.json"))
+    (mounted / "folder/config.json").mkdir(parents=True)
+    assert discovery.mounted_files("CONFIG.json") == [mounted / "model/Config.JSON", deep / "config.json"]
+    monkeypatch.setattr(discovery, "_FILE_FOLDERS", 4)
+    assert discovery.mounted_files("config.json") == [mounted / "model/Config.JSON"]
+    monkeypatch.setenv("KAGGLE_INPUT", str(mounted / "absent"))
+    assert discovery.mounted_files("config.json") == []
+
+
+def test_a_file_beside_many_pictures_is_found(mounted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(discovery, "_MAX_ENTRIES", 10)
+    fill(mounted / "pictures", (*(f"{number}.jpg" for number in range(11)), "hc3.csv"))
+    assert discovery.mounted_files("hc3.csv") == [mounted / "pictures/hc3.csv"]
 
 
 def test_a_data_dir_with_one_folder_more_is_taken(fake_task, tmp_path: Path, capsys) -> None:

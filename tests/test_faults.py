@@ -15,15 +15,17 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from neoai_utils import storage, workspace
-from neoai_utils.commands import headless
+from neoai_utils import storage, task_modules
+from neoai_utils.commands import run as runs
+from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import NeoaiError
-from neoai_utils.workspace import build_miniature, miniature_folder, open_workspace
+from neoai_utils.miniatures import build_miniature, miniature_folder
+from neoai_utils.workspace import open_workspace
 from tests.conftest import SmallDisk
 from tests.eight import SMALL, TASKS, files_of
 
 ROOT = Path(__file__).resolve().parent.parent
-CLI = [sys.executable, "-m", "neoai_utils.commands.cli"]
+CLI = [sys.executable, "-m", "neoai_utils.commands.app"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals, users and mounts of Unix")
 
 FAKE = """
@@ -31,10 +33,10 @@ import json, os, signal, sys
 import pandas as pd
 from pathlib import Path
 from tests.conftest import FakeTask
-from neoai_utils import workspace
+from neoai_utils import miniatures, task_modules, workspace
 
 task = FakeTask()
-workspace._room = task.room
+task_modules.load = task.load
 right = pd.DataFrame({"id": range(10), "target": [float(i) for i in range(10)]})
 
 def kill(*_, **__):
@@ -92,7 +94,7 @@ def open_to_all(folder: Path) -> None:
 def test_killed_while_a_miniature_is_built(fake_task, cache: Path) -> None:
     """The next run builds it, and sweeps away the half one."""
     done = child(
-        "build = task.build\ntask.miniature.build = lambda *a: (build(*a), kill())\nworkspace.build_miniature('5')"
+        "build = task.build\ntask.miniature.build = lambda *a: (build(*a), kill())\nminiatures.build_miniature('task5')"
     )
     folder = miniature_folder("task5")
     assert done.returncode == -signal.SIGKILL
@@ -217,7 +219,7 @@ def test_a_notebook_on_a_full_disk(shelf: Path, small_disk: SmallDisk) -> None:
     """Its play fails with the reason; the other notebooks of the same command go on."""
     write_notebook(WRITE)
     with small_disk.full():
-        done = headless.play("task5", small_disk.folder)
+        done = runs.run("task5", small_disk.folder)
     assert done.results is None
     assert "cannot write" in str(done.error)
     assert "free some space" in str(done.error)
@@ -329,10 +331,10 @@ def test_three_runs_at_once_in_one_folder(shelf: Path) -> None:
 def test_three_builders_of_a_real_miniature_at_once(cache: Path) -> None:
     """All get the same bytes, the bytes of a build alone, and one of them builds."""
     code = (
-        "from neoai_utils import storage, workspace; "
-        "build = workspace._build; "
-        "workspace._build = lambda *a: (print('built'), build(*a)); "
-        "print(storage.sha256_of(workspace.build_miniature('task1') / storage.MANIFEST))"
+        "from neoai_utils import miniatures, storage; "
+        "build = miniatures._build; "
+        "miniatures._build = lambda *a: (print('built'), build(*a)); "
+        "print(storage.sha256_of(miniatures.build_miniature('task1') / storage.MANIFEST))"
     )
     runs = [
         subprocess.Popen([sys.executable, "-c", code], env=environment(), stdout=subprocess.PIPE, text=True)
@@ -344,7 +346,7 @@ def test_three_builders_of_a_real_miniature_at_once(cache: Path) -> None:
     alone = cache / "alone"
     for part in ("data", "answers"):
         (alone / part).mkdir(parents=True)
-    miniature = workspace._room(workspace.competitions.find(1), "miniature")
+    miniature = task_modules.miniature_of(COMPETITIONS["task1"])
     miniature.build(miniature.Recipe(), alone / "data", alone / "answers")
     built = miniature_folder("task1")
     assert all((alone / name).read_bytes() == (built / name).read_bytes() for name in names(alone))
@@ -369,7 +371,7 @@ opened.submit(files.submission(tables.test_ids, [tables.target.mean()] * len(tab
         [sys.executable, "-c", code], cwd=tmp_path, env=settings, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "fourth_root_mse" in done.stdout
+    assert "rows; score " in done.stdout
 
 
 def test_a_home_that_does_not_exist(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

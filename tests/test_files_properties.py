@@ -18,15 +18,20 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 from sklearn.metrics import accuracy_score, jaccard_score, mean_absolute_error, mean_squared_error
 
-from neoai_utils import tables, workspace
+from neoai_utils import submissions, workspace
 from neoai_utils.clustering import files as clustering
 from neoai_utils.continual import files as continual
+from neoai_utils.continual import metric as continual_metric
 from neoai_utils.crosslingual import files as crosslingual
-from neoai_utils.crosslingual.conll import Utterance
+from neoai_utils.crosslingual import metric as crosslingual_metric
+from neoai_utils.crosslingual.utterances import Utterance
 from neoai_utils.diffusion import files as diffusion
+from neoai_utils.diffusion import metric as diffusion_metric
 from neoai_utils.embeddings import files as embeddings
+from neoai_utils.embeddings import metric as embeddings_metric
 from neoai_utils.errors import DataError
 from neoai_utils.segmentation import files as segmentation
+from neoai_utils.segmentation import metric as segmentation_metric
 from neoai_utils.steering import files as steering
 from neoai_utils.tabular import files as tabular
 from tests.eight import PROMPTS, SMALL, TASKS, files_of
@@ -98,7 +103,8 @@ def test_damaged_submissions_are_graded_or_refused(case: tuple[str, Path], damag
     except DataError:
         return
     if SMALL[task].answers is not None:
-        assert all(math.isfinite(value) for value in files.grade(frame, folder / "answers").values())
+        grades = files.grade(frame, folder / "answers")
+        assert all(math.isfinite(value) for value in (grades.score, *grades.parts.values()))
 
 
 LOOKS_EMPTY = st.sampled_from(
@@ -133,13 +139,13 @@ def test_submissions_survive_the_file(case: tuple[str, Path], data: st.DataObjec
     files, path = files_of(task), folder / "submission.csv"
     frame = data.draw(WRITERS[task])
     files.check_submission(frame, folder / "data")
-    tables.write_submission(frame, path)
+    submissions.write_submission(frame, path)
     back = files.parse_submission(path)
     files.check_submission(back, folder / "data")
-    tables.check_same(frame, back)
+    submissions.check_same(frame, back)
     pd.testing.assert_frame_equal(back, frame.reset_index(drop=True), check_dtype=False, rtol=0, atol=0)
     assert len(pd.read_csv(path)) == len(frame), "a stranger's reader finds the same rows"
-    tables.write_submission(back, path)
+    submissions.write_submission(back, path)
     pd.testing.assert_frame_equal(files.parse_submission(path), back, rtol=0, atol=0)
 
 
@@ -168,22 +174,21 @@ def test_the_type_of_the_ids_changes_no_byte(task: str, kind: str, tmp_path: Pat
 def test_tabular_metric(tmp_path_factory: pytest.TempPathFactory, given_: np.ndarray, order: list[int]) -> None:
     folder = tmp_path_factory.getbasetemp()
     (folder / tabular.ANSWERS).write_text("id,target\n" + "".join(f"{i},{i}\n" for i in range(6)))
-    found = tabular.grade(tabular.submission(np.arange(6), given_).iloc[order], folder)
+    grades = tabular.grade(tabular.submission(np.arange(6), given_).iloc[order], folder)
     truth = np.arange(6)
-    assert found["fourth_root_mse"] == pytest.approx(mean_squared_error(truth, given_) ** 0.25)
-    assert found["rmse"] == pytest.approx(mean_squared_error(truth, given_) ** 0.5)
-    assert found["mae"] == pytest.approx(mean_absolute_error(truth, given_))
+    assert grades.score == pytest.approx(mean_squared_error(truth, given_) ** 0.25)
+    assert grades.parts["rmse"] == pytest.approx(mean_squared_error(truth, given_) ** 0.5)
+    assert grades.parts["mae"] == pytest.approx(mean_absolute_error(truth, given_))
 
 
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=2, max_size=40), st.data())
 def test_continual_metric(rows: list[tuple[int, int]], data: st.DataObject) -> None:
     given_, truth = np.array(rows).T
     weak = data.draw(arrays(bool, len(rows)).filter(lambda part: part.any() and not part.all()))
-    found = continual.accuracies(given_, truth, weak)
+    grades = continual_metric.grade(given_, truth, weak)
     old, new = (accuracy_score(truth[part], given_[part]) for part in (~weak, weak))
-    assert found == pytest.approx(
-        {"accuracy": accuracy_score(truth, given_), "old": old, "weak": new, "mean": (old + new) / 2}
-    )
+    assert grades.score == pytest.approx(accuracy_score(truth, given_))
+    assert grades.parts == pytest.approx({"old": old, "weak": new, "mean": (old + new) / 2})
 
 
 @settings(max_examples=40)
@@ -193,13 +198,13 @@ def test_clustering_metric(tmp_path_factory: pytest.TempPathFactory, rows: list[
     folder = tmp_path_factory.getbasetemp()
     truth, labels = zip(*rows, strict=True)
     pd.DataFrame({"id": range(len(rows)), "source": truth}).to_csv(folder / "answers.csv", index=False)
-    found = clustering.grade(clustering.submission(np.array(labels)), folder)
+    grades = clustering.grade(clustering.submission(np.array(labels)), folder)
     pairs = list(combinations(rows, 2))
     both = sum(a == b for a, b in pairs)
     one, other = sum(a[0] == b[0] for a, b in pairs), sum(a[1] == b[1] for a, b in pairs)
     chance = one * other / len(pairs)
     top = (one + other) / 2 - chance
-    assert found["ari"] == pytest.approx((both - chance) / top if top else 1.0)
+    assert grades.score == pytest.approx((both - chance) / top if top else 1.0)
 
     def entropy(values: object) -> float:
         return -sum(n / len(rows) * math.log(n / len(rows)) for n in Counter(values).values())
@@ -207,15 +212,17 @@ def test_clustering_metric(tmp_path_factory: pytest.TempPathFactory, rows: list[
     parts = entropy(truth), entropy(labels)
     shared = sum(parts) - entropy(rows)
     if shared > 1e-9:
-        assert found["nmi"] == pytest.approx(shared / (sum(parts) / 2))
+        assert grades.parts["nmi"] == pytest.approx(shared / (sum(parts) / 2))
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=1, max_size=40))
 def test_embeddings_metric(rows: list[tuple[int, int]]) -> None:
     classes, truth = np.array(rows).T
-    found = embeddings.metrics(classes, truth)
-    assert found["accuracy"] == pytest.approx((classes == truth).mean())
-    assert found["macro_f1"] == pytest.approx(statistics.mean(f1(rows, k) for k in {k for row in rows for k in row}))
+    grades = embeddings_metric.grade(classes, truth)
+    assert grades.score == pytest.approx((classes == truth).mean())
+    assert grades.parts["macro_f1"] == pytest.approx(
+        statistics.mean(f1(rows, k) for k in {k for row in rows for k in row})
+    )
 
 
 def f1(rows: list, label: object) -> float:
@@ -224,35 +231,35 @@ def f1(rows: list, label: object) -> float:
     return 2 * hits / sum((given_ == label) + (true == label) for given_, true in rows)
 
 
-@given(st.lists(st.tuples(st.sampled_from(diffusion.KINDS), st.booleans()), max_size=30))
+@given(st.lists(st.tuples(st.sampled_from(diffusion_metric.KINDS), st.booleans()), max_size=30))
 def test_diffusion_metric(rows: list) -> None:
-    rows = [*rows, *product(diffusion.KINDS, [True])]  # every kind occurs, and is right once
-    found = diffusion.scores([kind for kind, _ in rows], np.array([right for _, right in rows]))
-    parts = [statistics.mean(right for kind, right in rows if kind == wanted) for wanted in diffusion.KINDS]
-    assert found["strict"] == found["official"] == pytest.approx(statistics.harmonic_mean(parts))
-    assert [found[kind] for kind in diffusion.KINDS] == pytest.approx(parts)
+    rows = [*rows, *product(diffusion_metric.KINDS, [True])]  # every kind occurs, and is right once
+    grades = diffusion_metric.grade([kind for kind, _ in rows], np.array([right for _, right in rows]))
+    parts = [statistics.mean(right for kind, right in rows if kind == wanted) for wanted in diffusion_metric.KINDS]
+    assert grades.score == grades.parts["official"] == pytest.approx(statistics.harmonic_mean(parts))
+    assert [grades.parts[kind] for kind in diffusion_metric.KINDS] == pytest.approx(parts)
 
 
 @settings(max_examples=40)
 @given(arrays(bool, (3, 2, 5, 7)))
 def test_segmentation_metric(masks: np.ndarray) -> None:
-    pairs = [(prediction, truth) for prediction, truth in masks]
-    parts = [jaccard_score(truth.ravel(), given_.ravel(), zero_division=1.0) for given_, truth in pairs]
-    assert segmentation.mean_iou(pairs) == pytest.approx(np.mean(parts))
+    parts = [jaccard_score(truth.ravel(), prediction.ravel(), zero_division=1.0) for prediction, truth in masks]
+    assert segmentation_metric.mean_iou(masks[:, 0], masks[:, 1]) == pytest.approx(np.mean(parts))
 
 
 @settings(max_examples=30)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from("abc"), TAGS, TAGS), min_size=1, max_size=15))
 def test_crosslingual_metric(rows: list) -> None:
     truth = [Utterance(("word",), intent, (tag,)) for intent, _, tag, _ in rows]
-    found = crosslingual.metrics(truth, [row[1] for row in rows], [[row[3]] for row in rows])
+    predictions = [Utterance(("word",), intent, (tag,)) for _, intent, _, tag in rows]
+    grades = crosslingual_metric.grade(predictions, truth)
 
     def weighted(pairs: list) -> float:
         return sum(count * f1(pairs, label) for label, count in Counter(true for _, true in pairs).items()) / len(pairs)
 
     intent, slot = weighted([(row[1], row[0]) for row in rows]), weighted([(row[3], row[2]) for row in rows])
-    assert (found["intent"], found["slot"]) == pytest.approx((intent, slot))
-    assert found["mean"] == pytest.approx((intent + slot) / 2)
+    assert (grades.parts["intent"], grades.parts["slot"]) == pytest.approx((intent, slot))
+    assert grades.score == pytest.approx((intent + slot) / 2)
 
 
 @given(PIXELS)

@@ -156,9 +156,9 @@ def test_every_number_in_range_passes(value: float) -> None:
     ],
 )  # fmt: skip
 def test_typed_values_are_read_as_declared(kind, text, value) -> None:
-    found = parameters.parse("x", kind, text)
-    assert found == value
-    assert type(found) is type(value)
+    parsed = parameters.parse("x", kind, text)
+    assert parsed == value
+    assert type(parsed) is type(value)
 
 
 @pytest.mark.parametrize(
@@ -174,6 +174,23 @@ def test_typed_values_are_read_as_declared(kind, text, value) -> None:
 def test_typed_values_of_another_type_are_refused(kind, text, message) -> None:
     with pytest.raises(ParameterError, match=message):
         parameters.parse("x", kind, text)
+
+
+def test_values_are_read_as_the_types_that_a_cell_declares() -> None:
+    values = parameters.read_values(CELL, {"seed": ["7", "1e3", "None"], "mode": ["1"], "flip": []})
+    assert values == {"seed": [7, 1000, None], "mode": ["1"], "flip": []}
+
+
+@pytest.mark.parametrize(
+    ("texts", "message"),
+    [
+        ({"sede": ["1"]}, "unknown parameter 'sede': did you mean seed?"),
+        ({"seed": ["1", "high"]}, r"seed must be a whole number \(int\), got 'high'"),
+    ],
+)
+def test_values_for_another_name_or_of_another_type_are_refused(texts, message) -> None:
+    with pytest.raises(ParameterError, match=message):
+        parameters.read_values(CELL, texts)
 
 
 VALUES = st.one_of(
@@ -208,13 +225,13 @@ def test_a_value_passes_just_when_it_has_the_declared_type(kind: str, value: obj
 def test_what_is_typed_is_what_was_meant(kind: str, value: object) -> None:
     """A value written as text and read as its type is the value; what is read always passes the guard."""
     try:
-        found = parameters.parse("x", kind, str(value))
+        parsed = parameters.parse("x", kind, str(value))
     except ParameterError:
         assert not FITS[kind](value)
         return
-    parameters.check({"__annotations__": {"x": kind}, "x": found})
+    parameters.check({"__annotations__": {"x": kind}, "x": parsed})
     if FITS[kind](value) and value != "None":
-        assert found == value
+        assert parsed == value
 
 
 @given(st.from_regex(r"[a-z_]{1,12}", fullmatch=True), st.floats(), st.floats(-5, 5), st.floats(0, 5))

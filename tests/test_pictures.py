@@ -212,11 +212,12 @@ def test_palettes_cmyk_and_moving_pictures(tmp_path: Path) -> None:
         (bytes(4000), "it begins with zero bytes alone. Copy"),
         (
             b"\n<!DOCTYPE html><html><title>Log in</title>",
-            "it is a web page, such as one that asks to log in. Download",
+            r"it is a web page \(HTML or XML\), .* Sign in and download",
         ),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "it is a Git LFS pointer.*git lfs pull"),
         (b"PK\x03\x04 half", "it is half a ZIP archive. Copy"),
         (b"\x1f\x8b packed", "it is packed by gzip. Unpack it"),
+        (b"\x89PNG but no more", "(?!it is a picture)"),
         (b"hello", "cannot identify image file"),
     ],
 )

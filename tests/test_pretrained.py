@@ -12,7 +12,7 @@ import huggingface_hub
 import pytest
 from huggingface_hub import errors as hub_errors
 
-from neoai_utils import pretrained, runtime
+from neoai_utils import pretrained
 from neoai_utils.errors import AssetError
 
 GEMMA = "google/gemma-2-2b"
@@ -121,15 +121,6 @@ def test_the_newest_version_and_the_right_kind_of_file(mounts, hub) -> None:
     model(mounts / "sd/stable-diffusion-v1-5/11")
     found = pretrained.find("stable-diffusion-v1-5/stable-diffusion-v1-5", "model", marker="model_index.json")
     assert Path(found).name == "10"
-
-
-def test_the_search_is_bounded(mounts, monkeypatch) -> None:
-    deep = mounts / "/".join("abcdefgh")
-    near, far = model(deep), model(deep / "i")
-    assert runtime.mounted("CONFIG.json") == [near / "config.json"]
-    assert not any(path.is_relative_to(far) for path in runtime.mounted("config.json"))
-    monkeypatch.setattr(runtime, "_MOST", 5)
-    assert runtime.mounted("config.json") == []
 
 
 # ---------------------------------------------------------------------------------------------------------------- hub

@@ -94,7 +94,7 @@ def test_of_three_at_once_one_installs(tmp_path: Path) -> None:
     (tmp_path / "tools/sleep").symlink_to(str(shutil.which("sleep")))
     binaries = tmp_path / ".venv" / "bin"
     binaries.mkdir(parents=True)
-    python = 'case "$*" in *install*) sleep 1; echo installed >>log;; *cli*) echo "$(cat log) played";; esac'
+    python = 'case "$*" in *install*) sleep 1; echo installed >>log;; *commands.app*) echo "$(cat log) played";; esac'
     (binaries / "python").write_text(f"#!/usr/bin/env bash\n{python}\n")
     (binaries / "python").chmod(0o755)
     runs = [subprocess.Popen([script, "5"], env=settings, stdout=subprocess.PIPE, text=True) for _ in range(3)]

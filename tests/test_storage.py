@@ -130,3 +130,16 @@ def test_an_archive_is_read_only_if_it_is_the_committed_one(tmp_path: Path) -> N
         with pytest.raises(DataError, match=r"pictures\.zip is missing or damaged"):
             storage.read_archive(path, checksum)
         path.touch()
+
+
+def test_a_folder_is_copied_into_a_new_or_empty_one_only(tmp_path: Path) -> None:
+    source, target = tmp_path / "source", tmp_path / "new" / "target"
+    (source / "data").mkdir(parents=True)
+    (source / "data/a.txt").write_text("a")
+    storage.copy_folder(source, target)
+    assert (target / "data/a.txt").read_text() == "a"
+    (tmp_path / "empty").mkdir()
+    storage.copy_folder(source, tmp_path / "empty")
+    assert (tmp_path / "empty/data/a.txt").is_file()
+    with pytest.raises(NeoaiError, match="target is not empty; choose a new folder"):
+        storage.copy_folder(source, target)

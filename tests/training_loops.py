@@ -23,22 +23,24 @@ def diffusion() -> Outcome:
     """Fine-tune a UNet with a prior, then distil it, four rows a step."""
     from diffusers import PNDMScheduler, StableDiffusionPipeline
 
-    from neoai_utils.diffusion.finetune import Examples, Schedule, distil, fine_tune
-    from neoai_utils.diffusion.miniature import training
+    from neoai_utils.diffusion.distillation import distil
+    from neoai_utils.diffusion.finetune import Examples, fine_tune
+    from neoai_utils.diffusion.miniature import committed, networks
+    from neoai_utils.diffusion.training import TrainingPlan
 
-    size = training.Training(text=(16, 1), vae_widths=(8, 8, 8), widths=(16, 32))
+    size = networks.NetworkRecipe(text=(16, 1), vae_widths=(8, 8, 8), unet_widths=(16, 32))
     with tempfile.TemporaryDirectory() as folder:
-        tokenizer = training.committed_tokenizer(Path(folder))
+        tokenizer = committed.tokenizer(Path(folder))
     pipe = StableDiffusionPipeline(
-        vae=training.make_autoencoder(size), text_encoder=training.make_text_encoder(size, len(tokenizer)).eval(),
-        tokenizer=tokenizer, unet=training.make_unet(size).eval(), safety_checker=None, feature_extractor=None,
-        scheduler=PNDMScheduler(**training.NOISE, skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False),
+        vae=networks.make_autoencoder(size), text_encoder=networks.make_text_encoder(size, len(tokenizer)).eval(),
+        tokenizer=tokenizer, unet=networks.make_unet(size).eval(), safety_checker=None, feature_extractor=None,
+        scheduler=PNDMScheduler(**networks.NOISE, skip_prk_steps=True, steps_offset=1, set_alpha_to_one=False),
         requires_safety_checker=False,
     )  # fmt: skip
     latents = torch.randn((6, 4, 8, 8), generator=torch.Generator().manual_seed(0))
     pigs = Examples(tuple(f"a photo of a pig {n}" for n in range(6)), latents)
-    losses = fine_tune(pipe, pigs, Schedule(6, 1e-3, 4, "cross-attention"), share=0.5, prior=pigs)
-    losses += distil(pipe, [("horse", "pig")], ["star", "sun"], latents, Schedule(4, 1e-3, 4, "lora"), repel=0.5)
+    losses = fine_tune(pipe, pigs, TrainingPlan(6, 1e-3, 4, "cross-attention"), share=0.5, prior=pigs)
+    losses += distil(pipe, [("horse", "pig")], ["star", "sun"], latents, TrainingPlan(4, 1e-3, 4, "lora"), repel=0.5)
     return {"losses": losses, "score": losses[-1], "weights": pipe.unet.state_dict()}
 
 
@@ -47,10 +49,10 @@ def crosslingual() -> Outcome:
     from tokenizers import Tokenizer, models, pre_tokenizers
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-    from neoai_utils.crosslingual.conll import Labels, Utterance
     from neoai_utils.crosslingual.encoding import Collator
     from neoai_utils.crosslingual.prediction import predict
-    from neoai_utils.crosslingual.training import Part, Plan, fine_tune
+    from neoai_utils.crosslingual.training import TrainingPlan, UtteranceSource, fine_tune
+    from neoai_utils.crosslingual.utterances import Labels, Utterance
 
     words = [f"w{number}" for number in range(20)]
     made = Tokenizer(models.WordLevel({word: n for n, word in enumerate(["[PAD]", "[UNK]", *words])}, "[UNK]"))
@@ -68,15 +70,16 @@ def crosslingual() -> Outcome:
         add_pooling_layer=False,
     )  # fmt: skip
     drawn = np.random.default_rng(0).integers(20, size=(40, 4))
-    known = [
+    utterances = [
         Utterance(
             tuple(words[n] for n in row), ("even", "odd")[row[0] % 2], tuple("B-high" if n > 9 else "O" for n in row)
         )
         for row in drawn
     ]
-    model = fine_tune(encoder, collate, [Part(known)], Plan(60, batch=4, rate=1e-2), seed=0)
-    found = predict(model, collate, known)
-    right = [found.intents[place].argmax() == row[0] % 2 for place, row in enumerate(drawn)]
+    plan = TrainingPlan(60, batch=4, learning_rate=1e-2)
+    model = fine_tune(encoder, collate, [UtteranceSource(utterances)], plan, seed=0)
+    intents = predict(model, collate, utterances).intents.argmax(1)
+    right = [intent == row[0] % 2 for intent, row in zip(intents, drawn, strict=True)]
     return {"losses": [], "score": float(np.mean(right)), "weights": model.state_dict()}
 
 
@@ -84,8 +87,9 @@ def continual() -> Outcome:
     """Fine-tune a TinyViT with replayed pictures and distillation, six pictures a step, BatchNorm frozen."""
     from timm.models.tiny_vit import TinyVit
 
-    from neoai_utils.continual.finetune import Plan, fine_tune
+    from neoai_utils.continual.finetune import fine_tune
     from neoai_utils.continual.inference import logits
+    from neoai_utils.continual.plan import TrainingPlan
 
     torch.manual_seed(0)
     model = TinyVit(
@@ -94,7 +98,7 @@ def continual() -> Outcome:
     ).eval()  # fmt: skip
     pixels = np.random.default_rng(0).integers(256, size=(12, 3, 32, 32), dtype=np.uint8)
     classes = [0, 1, 2] * 4
-    plan = Plan(4, 1e-3, alpha=0.5, distil="old", frozen_norm=True, deform=True, batch=6)
+    plan = TrainingPlan(4, 1e-3, alpha=0.5, distil="old", frozen_norm=True, deform=True, batch_size=6)
     tuned = fine_tune(model, pixels, classes, plan, teacher=model, old=[3, 4, 5], replay=pixels[::-1].copy(), seed=1)
     loss = nn.functional.cross_entropy(torch.as_tensor(logits(tuned, pixels)), torch.tensor(classes))
     return {"losses": [], "score": loss.item(), "weights": tuned.state_dict()}

@@ -1,1 +1,13 @@
-"""Task 4, cluster pictures: grey pictures known only through rank-4 factors, grouped by the picture they came from."""
+"""Task 4, "Cluster pictures": group grey pictures, given only as rank-4 factors, by the photograph they come from.
+
+- `files`: the factors, the submission.
+- `metric`: labels in, grades out.
+- `pictures`: products of factors, their light and orientation.
+- `embedding`: one vector for each picture, from a network pre-trained on ImageNet.
+- `vectors`: unit length, whitening.
+- `graph`: spectral clustering of neighbour graphs.
+- `discriminant`: k-means and linear discriminants in turn.
+- `balanced`: clusters of equal size.
+- `agreement`: agreement of clusterings, and their consensus.
+- `miniature`: builds the small competition: photographs of birds, their random views, the factorisation.
+"""

@@ -1,4 +1,4 @@
-"""How far a clustering can be trusted, asked of the pictures themselves."""
+"""Agreement of several clusterings of the same pictures, and their consensus; neither needs a true label."""
 
 from __future__ import annotations
 
@@ -8,26 +8,31 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from neoai_utils.arrays import Float32
+
 __all__ = ["agreement", "consensus"]
 
-Labels = NDArray[np.integer]
 
-
-def agreement(labelings: Sequence[Labels]) -> float:
-    """Return the mean adjusted Rand index between any two of several labellings (n,) of the same pictures."""
+def agreement(labelings: Sequence[NDArray[np.integer]]) -> float:
+    """Return the mean adjusted Rand index over all pairs of labellings, each (n), of the same pictures."""
     from sklearn.metrics import adjusted_rand_score
 
     return float(np.mean([adjusted_rand_score(a, b) for a, b in combinations(labelings, 2)]))
 
 
-def consensus(labelings: Sequence[Labels]) -> NDArray[np.float32]:
-    """Return unit rows in which two pictures are the closer, the more labellings put them together.
+def consensus(labelings: Sequence[NDArray[np.integer]]) -> Float32:
+    """Return unit rows that are closer the more labellings put two pictures into one cluster.
 
     The product of two rows is the share of labellings that agree on the pair: the co-association matrix of evidence
     accumulation (Fred & Jain 2005, IEEE TPAMI 27(6)), without forming its n x n numbers.
 
+    Args:
+        labelings: each (n), numbers from 0.
+
     Returns:
         (n, clusters of all labellings together) float32.
     """
-    marks = [np.eye(labels.max() + 1, dtype=np.float32)[labels] for labels in labelings]
-    return np.concatenate(marks, axis=1) / np.float32(np.sqrt(len(labelings)))
+    indicators = [np.eye(labels.max() + 1, dtype=np.float32)[labels] for labels in labelings]
+    rows: Float32 = np.concatenate(indicators, axis=1)
+    rows /= np.float32(np.sqrt(len(labelings)))
+    return rows

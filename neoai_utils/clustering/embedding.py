@@ -1,4 +1,4 @@
-"""What a network trained on ImageNet sees in a grey picture, as one vector a picture.
+"""One vector for each grey picture, from a network pre-trained on ImageNet.
 
 The competition's notebook offers `tiny_vit_5m_224.dist_in22k_ft_in1k` of timm (Wu et al. 2022, arXiv:2207.10666), whose
 weights are on the hub. EfficientNet-Lite0 (Tan & Le 2019, arXiv:1905.11946) comes out of a package and is fast enough
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neoai_utils.arrays import Float32
 from neoai_utils.errors import AssetError
 from neoai_utils.runtime import refuse_nan
 
@@ -23,20 +23,18 @@ if TYPE_CHECKING:
 
 __all__ = ["Network", "embed", "load_network"]
 
-Array = NDArray[np.float32]
-
 
 @dataclass(frozen=True)
 class Network:
-    """A network and what it expects.
+    """A network and the input that it expects.
 
     Attributes:
-        module: gives feature maps (n, channels, h, w) from `forward_features`, or pooled features (n, channels) when
+        module: returns feature maps (n, channels, h, w) from `forward_features`, or pooled features (n, channels) when
             called, if `pooled`.
         mean: of the pixels (0..1), for each of the three colours.
-        std: likewise.
-        side: pixels of a side to show; None: as many as the picture has.
-        pooled: whether calling the module gives one vector a picture.
+        std: standard deviation of the pixels, likewise.
+        side: pixels of a side of the input; None: as many as the picture has.
+        pooled: whether calling the module returns one vector for each picture.
     """
 
     module: Module
@@ -56,7 +54,7 @@ def load_network(name: str = "", device: torch.device | None = None) -> Network:
         from neoai_utils.offline import load_efficientnet_lite0
 
         half = (0.5, 0.5, 0.5)
-        return Network(_ready(load_efficientnet_lite0(), device), half, half)
+        return Network(_prepared(load_efficientnet_lite0(), device), half, half)
     import timm
     from timm.data import resolve_data_config
 
@@ -64,23 +62,30 @@ def load_network(name: str = "", device: torch.device | None = None) -> Network:
         module = timm.create_model(name, pretrained=True, num_classes=0)
     except (RuntimeError, OSError) as error:
         raise AssetError(
-            f"the network {name!r} cannot be had: {error}. Switch the internet on, or leave the name empty."
+            f"the network {name!r} cannot be loaded: {error}. Switch the internet on, or leave the name empty."
         ) from error
     config = resolve_data_config(model=module)
-    return Network(_ready(module, device), config["mean"], config["std"], config["input_size"][-1], pooled=True)
+    return Network(_prepared(module, device), config["mean"], config["std"], config["input_size"][-1], pooled=True)
 
 
-def embed(network: Network, batches: Iterable[Array]) -> Array:
-    """Return one vector a picture, (n, channels) float32, for batches of grey pictures (b, height, width) in 0..1.
+def embed(network: Network, batches: Iterable[Float32]) -> Float32:
+    """Return one vector for each picture, (n, channels) float32.
 
-    Only a few batches are in memory at a time, one for each processor. Pictures on another scale than 0..1 are taken as
-    they come: that is how the published solution fed 0..255.
+    Only a few batches are in memory at a time, one for each processor.
+
+    Args:
+        network: its device computes.
+        batches: of grey pictures (b, height, width) float32 in 0..1. Other ranges are used as they are: the published
+            solution passed 0..255.
+
+    Raises:
+        NotANumberError: the network's output is NaN.
     """
     import torch
     from joblib import Parallel, cpu_count, delayed
 
-    # one thread to a batch: the operations on a batch are too small to share, and threads that wait for each other at
-    # every one of them crawl on a busy machine
+    # One thread for each batch: the operations on a batch are too small to share, and threads that synchronise at
+    # every one of them are slow on a busy machine.
     threads = torch.get_num_threads()
     on_gpu = next(network.module.parameters()).is_cuda
     parallel = Parallel(n_jobs=1 if on_gpu else cpu_count(), prefer="threads", return_as="generator")
@@ -91,21 +96,21 @@ def embed(network: Network, batches: Iterable[Array]) -> Array:
         torch.set_num_threads(threads)
 
 
-def _ready(module: Module, device: torch.device | None) -> Module:
+def _prepared(module: Module, device: torch.device | None) -> Module:
     import torch
 
     return module.eval().to(device=device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def _embed(network: Network, pictures: Array) -> Array:
+def _embed(network: Network, pictures: Float32) -> Float32:
     import torch
 
     torch.set_num_threads(1)  # a setting of the thread that calls it
     with torch.inference_mode():
-        return _seen(network, pictures)
+        return _forward(network, pictures)
 
 
-def _seen(network: Network, pictures: Array) -> Array:
+def _forward(network: Network, pictures: Float32) -> Float32:
     import torch
     from torch.nn import functional
 
@@ -118,7 +123,7 @@ def _seen(network: Network, pictures: Array) -> Array:
     colours = ((grey - mean) / std).contiguous(memory_format=torch.channels_last)
     features = network.module(colours) if network.pooled else _pooled(network.module, colours)
     refuse_nan(features, "the vectors of the pictures")
-    vectors: Array = features.float().cpu().numpy()
+    vectors: Float32 = features.float().cpu().numpy()
     return vectors
 
 

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from neoai_utils.arrays import Float32
 
 __all__ = ["unit", "whitened"]
 
-Array = NDArray[np.float32]
 
-
-def unit(vectors: Array) -> Array:
+def unit(vectors: Float32) -> Float32:
     """Return the rows of (n, width) at length 1, so that only their direction counts (a row of zeros stays)."""
-    scaled: Array = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+    scaled: Float32 = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
     return scaled
 
 
-def whitened(vectors: Array, components: int) -> Array:
+def whitened(vectors: Float32, components: int) -> Float32:
     """Return the leading principal components of unit rows, each scaled to variance 1, the rows brought to length 1.
 
-    Without the scaling, the few directions of largest variance (light, how busy a picture is) decide every distance;
-    with it, each direction counts the same (Jégou & Chum 2012, ECCV, on whitening for image search).
+    Without the scaling, the few directions of largest variance (such as light and texture) dominate every distance;
+    with it, each direction has the same weight (Jégou & Chum 2012, ECCV, on whitening for image search).
 
     Args:
         vectors: (n, width).
@@ -31,5 +30,5 @@ def whitened(vectors: Array, components: int) -> Array:
     """
     from sklearn.decomposition import PCA
 
-    found = PCA(components, whiten=True, svd_solver="covariance_eigh").fit_transform(unit(vectors))
-    return unit(found.astype(np.float32))
+    scores = PCA(components, whiten=True, svd_solver="covariance_eigh").fit_transform(unit(vectors))
+    return unit(scores.astype(np.float32))

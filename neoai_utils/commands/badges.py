@@ -1,4 +1,4 @@
-"""Writes the repository's address into the stored notebooks and the README; see `repository`."""
+"""Write the repository's address into the stored notebooks and the README; see `repository`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neoai_utils import storage
-from neoai_utils.commands import books, bundle, headless, repository
+from neoai_utils.commands import imports, notebooks, report, repository
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -15,30 +15,30 @@ __all__ = ["renew"]
 
 
 def renew() -> list[Path]:
-    """Rewrite badges, the lines that get the library, and the README's line that clones; the rest stays as it is.
+    """Rewrite the badges, the lines that install the library, and the README's line that clones the repository.
 
-    A notebook without the markers `<!-- badges -->` or without the guard's cell keeps what it has.
+    A notebook without the markers `<!-- badges -->`, or without the cell of the guard, is not changed there.
 
     Returns:
         The files that changed.
 
     Raises:
         DataError: a notebook is not readable or holds code that is no Python.
-        NeoaiError: the address is not known, or a file cannot be written.
+        NeoaiError: the address is unknown, or a file cannot be written.
     """
     import nbformat
 
     source, changed = repository.address(), []
-    for task in headless.available():
-        path = headless.find_notebook(task)
-        book = books.read(path)
+    for task in notebooks.available():
+        path = notebooks.find_notebook(task)
+        book = notebooks.read(path)
         if _renewed(book, task, source):
             with storage.atomic_path(path) as temporary:
                 nbformat.write(book, temporary)
             changed.append(path)
-    readme = headless.notebooks_dir().parent / "README.md"
+    readme = notebooks.notebooks_dir().parent / "README.md"
     old = readme.read_text(encoding="utf-8") if readme.is_file() else ""
-    new = headless.update_section(old, "clone", repository.clone_line(source))
+    new = report.update_section(old, "clone", repository.clone_line(source))
     if new != old:
         with storage.atomic_path(readme) as temporary:
             temporary.write_text(new, encoding="utf-8", newline="\n")
@@ -47,11 +47,11 @@ def renew() -> list[Path]:
 
 
 def _renewed(book: NotebookNode, task: str, source: str) -> bool:
-    """Rewrite a notebook's cells; tell whether anything changed."""
+    """Rewrite a notebook's cells; return whether anything changed."""
     old = [cell.source for cell in book.cells]
     for cell in book.cells:
         if cell.cell_type == "markdown":
-            cell.source = headless.update_section(cell.source, "badges", repository.badges(task, source))
+            cell.source = report.update_section(cell.source, "badges", repository.badges(task, source))
         elif (guard := repository.without_getting(cell.source)).startswith(repository.GUARD):
-            cell.source = repository.getting(task, source, bundle.packages(task)) + guard
+            cell.source = repository.getting(task, source, imports.packages(task)) + guard
     return [cell.source for cell in book.cells] != old

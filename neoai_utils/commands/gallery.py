@@ -1,8 +1,8 @@
-"""The readable site: an index with the scores, and each story as one page that needs no network.
+"""The gallery: an index with the scores, and one page for each notebook that needs no network.
 
-nbconvert turns a notebook into a fragment of HTML with the template in `templates/notebook`; Jinja sets the fragment
-into a page. A page holds its pictures, its style and no script, so it can be opened from a disk, mailed, or put on any
-server. Formulas become MathML (W3C, MathML Core), which browsers draw themselves.
+nbconvert turns a notebook into a fragment of HTML with the template in `templates/notebook`; Jinja inserts the fragment
+into a page. A page holds its figures and its style and no script, so it can be opened from a disk, mailed, or served by
+any server. Formulas become MathML (W3C, MathML Core), which browsers render without a script.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ from nbconvert.exporters import HTMLExporter
 from nbconvert.filters.markdown_mistune import IPythonRenderer, MarkdownWithMath
 from pygments.formatters import HtmlFormatter
 
-from neoai_utils import competitions, errors, plotting, storage
-from neoai_utils.commands import books, headless
-from neoai_utils.competitions import Competition
+from neoai_utils import errors, plotting, storage
+from neoai_utils.commands import notebooks, report
+from neoai_utils.competitions import COMPETITIONS, Competition
 from neoai_utils.errors import DataError, NeoaiError
+from neoai_utils.workspace import RESULTS
 
 __all__ = [
     "CODE_STYLES",
@@ -43,18 +44,24 @@ __all__ = [
     "read_story",
 ]
 
-CODE_STYLES = ("xcode", "monokai")  # colours of code by day and by night, each with enough contrast
-THUMBNAIL = "nbsphinx-thumbnail"  # tag of the cell whose figure stands on a story's card
+CODE_STYLES = ("xcode", "monokai")  # colours of code in light and dark mode, each with enough contrast
+THUMBNAIL = "nbsphinx-thumbnail"  # tag of the cell whose figure is shown on a story's card
 
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _COLUMNS = ("baseline", "published", "ours", "ceiling", "recovered")
 _KINDS = ("image/png", "image/jpeg")
-_LONGEST = 300  # letters of a paragraph that an alternative text repeats
+_MAX_CHARACTERS = 300  # of a paragraph that an alternative text repeats
 
 
 @dataclass(frozen=True)
 class Heading:
-    """A line of a page's table of contents."""
+    """A line of a page's table of contents.
+
+    Attributes:
+        level: 2 for a section, 3 for a subsection.
+        anchor: the heading's id in the page.
+        text: the heading without markup.
+    """
 
     level: int
     anchor: str
@@ -63,7 +70,12 @@ class Heading:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture out of a notebook: PNG as base64, and what it shows in words."""
+    """A figure of a notebook.
+
+    Attributes:
+        png: the PNG file as base64.
+        alt: the alternative text, which says in words what the figure shows.
+    """
 
     png: str
     alt: str
@@ -71,7 +83,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Story:
-    """What the pages say of one notebook.
+    """What the pages show of one notebook.
 
     Attributes:
         facts: the competition.
@@ -80,8 +92,8 @@ class Story:
         problem: the task in a sentence, from the bold line under the title.
         cost: time and memory, from the line between the markers `<!-- cost -->`.
         scores: baseline, published, ours, ceiling and recovered; None where unknown.
-        figure: the picture of its card; None if the notebook draws nothing.
-        played: True for a run of the reader's, False for the notebook as stored.
+        figure: the figure of its card; None if the notebook draws nothing.
+        from_run: True for the reader's last run, False for the stored notebook.
     """
 
     facts: Competition
@@ -91,7 +103,7 @@ class Story:
     cost: str
     scores: Mapping[str, float | None]
     figure: Figure | None
-    played: bool
+    from_run: bool
 
     @property
     def page(self) -> str:
@@ -100,12 +112,12 @@ class Story:
 
     @property
     def address(self) -> str:
-        """Return the way from the index to its page."""
+        """Return the address of its page, relative to the index."""
         return f"gallery/{self.page}"
 
 
 class _Renderer(IPythonRenderer):  # type: ignore[misc]  # nbconvert has no types
-    """Markdown to HTML with formulas as MathML; nbconvert leaves them to a script from the network."""
+    """Markdown to HTML with formulas as MathML; nbconvert would load a script from the network for them."""
 
     def inline_math(self, body: str) -> str:
         return _mathml(body, "inline")
@@ -117,7 +129,7 @@ class _Renderer(IPythonRenderer):  # type: ignore[misc]  # nbconvert has no type
 def _mathml(latex: str, display: str) -> str:
     try:
         return str(converter.convert(latex, display=display))
-    except Exception:  # the converter's errors have no base of their own; the source is readable too
+    except Exception:  # the converter's errors have no common base; the source is readable too
         return f"<code>{escape(latex)}</code>"
 
 
@@ -144,30 +156,33 @@ class StoryExporter(HTMLExporter):  # type: ignore[misc]  # nbconvert has no typ
 
 def _find_story(task: str, outputs: Path) -> tuple[Path, bool]:
     """Return the last run's notebook and True if that run succeeded, else the stored notebook and False."""
-    played = outputs / task / f"{task}.ipynb"
-    if played.is_file() and (played.parent / "results.json").is_file():
-        return played, True
-    return headless.find_notebook(task), False
+    executed = outputs / task / f"{task}.ipynb"
+    if executed.is_file() and (executed.parent / RESULTS).is_file():
+        return executed, True
+    return notebooks.find_notebook(task), False
 
 
 def read_story(task: str, outputs: Path = Path("outputs")) -> Story:
     """Read a task's executed notebook and render it.
 
+    Args:
+        task: "task1" … "task8".
+        outputs: the folder of the reader's runs.
+
     Raises:
-        UnknownTaskError: there is no such task.
-        DataError: its notebook is not here or not readable.
+        DataError: the notebook is missing or not readable.
     """
-    facts = competitions.find(task)
-    path, played = _find_story(facts.task, outputs)
-    book = books.read(path)
+    facts = COMPETITIONS[task]
+    path, from_run = _find_story(task, outputs)
+    book = notebooks.read(path)
     try:
-        return _story(facts, book, played)
-    except Exception as error:  # an output with unusual content; nbconvert has no error of its own for it
+        return _story(facts, book, from_run)
+    except Exception as error:  # an output with unusual content, for which nbconvert has no common error
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise DataError(f"{path} cannot be shown ({reason}). Play task {facts.number} again.") from error
+        raise DataError(f"{path} cannot be shown ({reason}). Run task {facts.number} again.") from error
 
 
-def _story(facts: Competition, book: nbformat.NotebookNode, played: bool) -> Story:
+def _story(facts: Competition, book: nbformat.NotebookNode, from_run: bool) -> Story:
     """Render a notebook."""
     describe_figures(book)
     body, _ = StoryExporter().from_notebook_node(book)
@@ -180,14 +195,14 @@ def _story(facts: Competition, book: nbformat.NotebookNode, played: bool) -> Sto
         contents=tuple(Heading(int(h.name[1]), h["id"], h.get_text()) for h in page.select(".prose :is(h2, h3)")),
         problem=_problem(page),
         cost=cost[1] if cost else "",
-        scores=headless.read_scores(book),
-        figure=_telling_figure(book),
-        played=played,
+        scores=report.read_scores(book),
+        figure=_card_figure(book),
+        from_run=from_run,
     )
 
 
 def _tidy(page: BeautifulSoup) -> None:
-    """Take out what would ask the network or lead nowhere; let tables of the text scroll in their own box."""
+    """Remove anchors and remote images; let tables of the text scroll in a box of their own."""
     for link in page.select("a.anchor-link"):
         link.decompose()
     for picture in page.select('img[src^="http"]'):
@@ -208,10 +223,10 @@ def _problem(page: BeautifulSoup) -> str:
 
 
 def describe_figures(book: nbformat.NotebookNode) -> None:
-    """Give every picture that has no alternative text one, in its output's metadata, from what the notebook says.
+    """Write an alternative text into the metadata of every figure that has none.
 
-    That is the section's heading; for our shared figures the first sentence of their docstring; the labels of the axes;
-    and where neither tells what is drawn, the paragraph above the cell.
+    The text holds the section's heading, for a function of `plotting` the first sentence of its docstring, the labels
+    of the axes, and where there is neither of the latter two the paragraph above the cell.
     """
     heading, paragraph = "", ""
     for cell in book.cells:
@@ -241,18 +256,18 @@ def _describe(code: str, heading: str, paragraph: str) -> str:
     drawn = [_summary(getattr(plotting, name)) for name in names if callable(getattr(plotting, name))]
     labels = [label for node in nodes if isinstance(node, ast.Call) for label in _axis_labels(node)]
     axes = [f"Axes: {', '.join(dict.fromkeys(labels))}."] if labels else []
-    told = [] if axes or "ladder_chart" in names else [textwrap.shorten(paragraph, _LONGEST, placeholder=" …")]
-    return " ".join(filter(None, [f"Figure in “{heading}”.", *drawn, *axes, *told]))
+    text = "" if axes or "ladder_chart" in names else textwrap.shorten(paragraph, _MAX_CHARACTERS, placeholder=" …")
+    return " ".join(filter(None, [f"Figure in “{heading}”.", *drawn, *axes, text]))
 
 
 def _summary(function: Callable[..., object]) -> str:
-    """Return what a drawing function shows: "Draw images in a grid …" becomes "Images in a grid …"."""
+    """Return what a plotting function draws: "Draw images in a grid …" becomes "Images in a grid …"."""
     shown = (inspect.getdoc(function) or "").partition("\n")[0].removeprefix("Draw ")
     return shown[:1].upper() + shown[1:]
 
 
 def _axis_labels(call: ast.Call) -> Iterator[str]:
-    """Find the texts of `axes.set(xlabel="…")` and `axes.set_xlabel("…")`."""
+    """Yield the texts of `axes.set(xlabel="…")` and `axes.set_xlabel("…")`."""
     values = [keyword.value for keyword in call.keywords if keyword.arg in ("xlabel", "ylabel")]
     if isinstance(call.func, ast.Attribute) and call.func.attr in ("set_xlabel", "set_ylabel"):
         values += call.args[:1]
@@ -262,27 +277,27 @@ def _axis_labels(call: ast.Call) -> Iterator[str]:
 
 
 def _plain(markdown: str) -> str:
-    """Return the words of a piece of Markdown."""
+    """Return the text of a piece of Markdown without markup."""
     html = MarkdownWithMath(renderer=IPythonRenderer(escape=False, exclude_anchor_links=True)).render(markdown)
     return " ".join(BeautifulSoup(html, "html.parser").get_text().split())
 
 
-def _telling_figure(book: nbformat.NotebookNode) -> Figure | None:
-    """Return the picture of the cell tagged `nbsphinx-thumbnail` (nbsphinx's convention), else the last one."""
+def _card_figure(book: nbformat.NotebookNode) -> Figure | None:
+    """Return the figure of the cell tagged `nbsphinx-thumbnail` (nbsphinx's convention), else the last one."""
     tagged = [cell for cell in book.cells if THUMBNAIL in cell.metadata.get("tags", [])]
     for cells in (tagged, book.cells):
-        found = [output for cell in cells for output, kind in _pictures(cell) if kind == "image/png"]
-        if found:
-            return Figure(found[-1].data["image/png"].replace("\n", ""), found[-1].metadata["image/png"]["alt"])
+        figures = [output for cell in cells for output, kind in _pictures(cell) if kind == "image/png"]
+        if figures:
+            last = figures[-1]
+            return Figure(last.data["image/png"].replace("\n", ""), last.metadata["image/png"]["alt"])
     return None
 
 
 def build(outputs: Path = Path("outputs")) -> Path:
     """Write `index.html` and `gallery/taskN.html` into `outputs`; return the index.
 
-    All pages are made in a temporary folder first and then renamed into their places, the index last, so that whoever
-    looks meanwhile, or after an interruption, finds whole pages. A notebook that is not readable is left out with a
-    warning.
+    All pages are written into a temporary folder and then renamed, the index last. So every page is whole at any time,
+    also after an interruption. A notebook that is not readable is left out with a warning.
 
     Raises:
         DataError: there is no notebook, or none is readable.
@@ -305,7 +320,7 @@ def build(outputs: Path = Path("outputs")) -> Path:
 def _readable(outputs: Path) -> list[Story]:
     """Return the stories of all notebooks that can be shown."""
     stories, problem = [], DataError("no notebooks here: run this in the folder that holds notebooks/.")
-    for task in headless.available():
+    for task in notebooks.available():
         try:
             stories.append(read_story(task, outputs))
         except DataError as error:
@@ -321,7 +336,7 @@ def _pages(stories: list[Story]) -> dict[str, str]:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
     )
-    environment.filters |= {"number": headless.number, "share": headless.share}
+    environment.filters |= {"number": report.number, "share": report.share}
     environment.globals["style"] = Markup(_style())  # noqa: S704 - our own file # nosec B704
     story_page = environment.get_template("story.html.j2")
     pages = {}

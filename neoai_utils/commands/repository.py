@@ -1,8 +1,7 @@
-"""The repository's address, which stands once, in `pyproject.toml`, and what is written from it.
+"""The repository's address, which `pyproject.toml` alone holds, and the texts that are generated from it.
 
-That are the badges of the notebooks, the first lines of their second code cell, which get the library where it is
-missing, and the line in the README that clones the repository. `neoai address` writes them, and so does
-`neoai run --store`.
+These are the badges of the notebooks, the first lines of their second code cell, which install the library where it is
+missing, and the line in the README that clones the repository. `neoai address` and `neoai run --store` write them.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from neoai_utils import storage
-from neoai_utils.commands import headless
+from neoai_utils.commands import notebooks
 from neoai_utils.errors import NeoaiError, ParameterError
 
 __all__ = ["GUARD", "address", "badges", "clone_line", "getting", "set_address", "without_getting"]
@@ -38,8 +37,8 @@ def address() -> str:
         NeoaiError: neither names one.
     """
     for path in (_pyproject(), _ROOT / "pyproject.toml"):
-        if found := _written(path):
-            return found
+        if url := _repository(path):
+            return url
     try:
         lines = importlib.metadata.metadata("neoai").get_all("Project-URL", [])
     except importlib.metadata.PackageNotFoundError:
@@ -62,26 +61,26 @@ def set_address(text: str) -> None:
     """
     text = text.strip()
     folder = Path(text).expanduser()
-    shown = re.sub(r"^git@([\w.-]+):", r"https://\1/", text)
+    url = re.sub(r"^git@([\w.-]+):", r"https://\1/", text)
     if text and folder.is_dir():
-        shown = folder.resolve().as_uri()
-    shown = shown.rstrip("/").removesuffix(".git")
-    if not _WHOLE.fullmatch(shown):
+        url = folder.resolve().as_uri()
+    url = url.rstrip("/").removesuffix(".git")
+    if not _WHOLE.fullmatch(url):
         raise ParameterError(f"{text!r} is no address of a repository, such as https://github.com/NAME/neoai")
     path = _pyproject()
-    if not _written(path):
+    if not _repository(path):
         raise NeoaiError(f"{path} names no repository of neoai; run this in the folder that holds notebooks/.")
-    new = re.sub(r'(?m)^Repository = ".*"$', lambda _: f'Repository = "{shown}"', path.read_text(encoding="utf-8"))
+    new = re.sub(r'(?m)^Repository = ".*"$', lambda _: f'Repository = "{url}"', path.read_text(encoding="utf-8"))
     with storage.atomic_path(path) as temporary:
         temporary.write_text(new, encoding="utf-8", newline="\n")
 
 
 def _pyproject() -> Path:
-    """Return the place of the `pyproject.toml` beside the notebooks."""
-    return headless.notebooks_dir().parent / "pyproject.toml"
+    """Return the path of the `pyproject.toml` beside the notebooks."""
+    return notebooks.notebooks_dir().parent / "pyproject.toml"
 
 
-def _written(path: Path) -> str:
+def _repository(path: Path) -> str:
     """Return the address in a `pyproject.toml` of neoai; empty for another project's, and where there is none."""
     try:
         project = tomllib.loads(path.read_text(encoding="utf-8")).get("project", {})
@@ -91,7 +90,7 @@ def _written(path: Path) -> str:
 
 
 def badges(task: str, source: str) -> str:
-    """Return the badges that open a notebook on Kaggle and Colab; both open notebooks on GitHub only."""
+    """Return the badges that open a notebook on Kaggle and Colab, which open notebooks on GitHub only."""
     name = source.removeprefix("https://github.com/")
     if name == source:
         return "This copy does not lie on GitHub, so Kaggle and Colab cannot open it from here."
@@ -105,12 +104,12 @@ def clone_line(source: str) -> str:
 
 
 def getting(task: str, source: str, packages: Iterable[str]) -> str:
-    """Return the lines that get the library where it is missing, and do nothing where it is not.
+    """Return the lines that install the library where it is missing.
 
     Args:
         task: such as "task7".
         source: the repository's address.
-        packages: import names of what the notebook needs; those that are missing are installed too.
+        packages: import names of the packages that the notebook needs; missing ones are installed too.
     """
     names = textwrap.fill(" ".join(packages), width=100, subsequent_indent=" " * 8)
     return f"""\

@@ -49,19 +49,19 @@ def soup(models: Sequence[TinyVit]) -> TinyVit:
 
 
 def greedy_soup(models: Sequence[TinyVit], quality: Callable[[TinyVit], float]) -> tuple[TinyVit, list[int]]:
-    """Return the greedy soup and the places of its ingredients.
+    """Return the greedy soup and the indices of its networks.
 
-    The networks are tried from the best to the worst; one is kept if the soup does not get worse by it.
+    The networks are added from the best to the worst; one is kept if the soup is at least as good with it.
 
     Args:
         models: the candidates.
-        quality: higher is better; must not look at test answers.
+        quality: higher is better; must not depend on test answers.
     """
     single = [quality(model) for model in models]
-    order = sorted(range(len(models)), key=lambda place: -single[place])
+    order = sorted(range(len(models)), key=lambda index: -single[index])
     kept, best = [order[0]], single[order[0]]
-    for place in order[1:]:
-        found = quality(soup([models[p] for p in [*kept, place]]))
-        if found >= best:
-            kept, best = [*kept, place], found
-    return soup([models[p] for p in kept]), kept
+    for index in order[1:]:
+        mixed = quality(soup([models[i] for i in [*kept, index]]))
+        if mixed >= best:
+            kept, best = [*kept, index], mixed
+    return soup([models[i] for i in kept]), kept

@@ -1,18 +1,19 @@
 """Fine-tuning with distillation: one loop for the organisers' recipe, the published one and the better ones.
 
 The loss is alpha * CE(labels) + (1 - alpha) * T^2 * KL(teacher_T || student_T), "learning without forgetting"
-(Li and Hoiem 2016, 1606.09282). The teacher is the network as it was given; it reads the same augmented pictures, but
-in evaluation mode. What may vary is which logits are distilled, whether BatchNorm statistics are frozen, which
-parameters learn, and at which rates. Under `accelerate launch` the processes share each batch; a BatchNorm that is not
-frozen then normalises each part by itself.
+(Li and Hoiem 2016, 1606.09282). The teacher is the network as it was given; it reads the same augmented pictures in
+evaluation mode. A plan sets which logits are distilled, whether BatchNorm statistics are frozen, which parameters are
+trained, and the learning rates. Under `accelerate launch` the processes share each batch; a BatchNorm that is not
+frozen then normalises each process's share on its own.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -20,64 +21,49 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from neoai_utils.continual import checkpoint
+from neoai_utils.continual.augmentation import augment, deform
 from neoai_utils.continual.inference import Pixels, normalised
+from neoai_utils.continual.plan import TrainingPlan
 from neoai_utils.errors import ParameterError
 from neoai_utils.runtime import fitting_torchao, own_rows
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
     from timm.models.tiny_vit import TinyVit
 
-__all__ = ["Plan", "augment", "deform", "distillation", "fine_tune", "freeze_norm"]
+__all__ = ["distillation", "fine_tune", "freeze_norm"]
+
+_FINAL_SHARE = 0.02  # of the highest learning rate, at the end of the cosine
 
 
 @dataclass(frozen=True)
-class Plan:
-    """How to fine-tune.
+class _Run:
+    """What one run of fine-tuning learns from, and how.
 
     Attributes:
-        epochs: passes over the pictures.
-        rate: AdamW's highest rate; it falls along a cosine to a fiftieth.
-        head_rate: rate of the last linear layer; None: the same.
-        clip: greatest norm of the gradient.
-        alpha: share of the labels' loss; the rest is distillation. 1 needs no teacher.
-        temperature: of the distillation.
-        distil: "all" logits, or only the "old" classes'.
-        frozen_norm: keep BatchNorm's running statistics and normalise with them.
-        deform: also turn, zoom and shift the pictures at random (`deform`).
-        part: which parameters learn: "all", the "head" (last linear layer), or "lora": the head and low-rank changes
-            W + BA to the transformer blocks' linear layers (Hu et al. 2021, 2106.09685).
-        rank: of B and A.
-        batch: pictures per step.
+        plan: learning rates, losses, trained parameters.
+        accelerator: moves tensors and gradients between devices and processes.
+        images: (n, 3, side, side) uint8 labelled pictures.
+        labels: (n,) int64 classes, on the training device.
+        teacher: the network to distil from, if any.
+        columns: the classes whose logits are distilled.
+        replay: (m, 3, side, side) uint8 further pictures, without labels, if any.
     """
 
-    epochs: int = 100
-    rate: float = 5e-5
-    head_rate: float | None = None
-    clip: float = 1.0
-    alpha: float = 1.0
-    temperature: float = 4.0
-    distil: Literal["all", "old"] = "all"
-    frozen_norm: bool = False
-    deform: bool = False
-    part: Literal["all", "head", "lora"] = "all"
-    rank: int = 8
-    batch: int = 64
-
-    def __post_init__(self) -> None:
-        """Refuse impossible values."""
-        if not 0 <= self.alpha <= 1:
-            raise ParameterError(f"alpha must be between 0 and 1, got {self.alpha}.")
-        if self.epochs < 0 or self.batch < 1:
-            raise ParameterError("epochs must be 0 or more, batch 1 or more.")
-        if min(self.rate, self.clip, self.temperature, self.head_rate or 1.0) <= 0:
-            raise ParameterError("rate, head_rate, clip and temperature must be positive.")
+    plan: TrainingPlan
+    accelerator: Accelerator
+    images: Tensor
+    labels: Tensor
+    teacher: TinyVit | None
+    columns: list[int]
+    replay: Tensor | None
 
 
 def fine_tune(
     model: TinyVit,
     pixels: Pixels,
     classes: Sequence[int] | Tensor,
-    plan: Plan,
+    plan: TrainingPlan,
     *,
     teacher: TinyVit | None = None,
     old: Sequence[int] = (),
@@ -88,14 +74,14 @@ def fine_tune(
     """Return a fine-tuned copy of a network, in evaluation mode.
 
     Args:
-        model: where to start; unchanged.
+        model: the initial network; unchanged.
         pixels: (n, 3, side, side) uint8 pictures.
         classes: (n,) their classes.
-        plan: rates, losses, parts.
+        plan: learning rates, losses, trained parameters.
         teacher: the network to distil from; needed if `plan.alpha` is below 1.
         old: classes without pictures; needed for `distil="old"`.
-        replay: further pictures (m, 3, side, side), uint8, for which only the teacher answers; as many as real ones
-            are mixed into each step.
+        replay: (m, 3, side, side) uint8 further pictures, which take part in the distillation only; each step adds as
+            many of them as it has labelled pictures.
         seed: of order, augmentation and dropout.
         watch: called with (epochs done, network) after each epoch; may evaluate it.
 
@@ -108,90 +94,77 @@ def fine_tune(
     _check(plan, len(pixels), labels, teacher, old)
     student = checkpoint.clone(model)
     accelerator = Accelerator(cpu=next(student.parameters()).device.type == "cpu")
-    device = accelerator.device
-    teacher = None if teacher is None else teacher.to(device)
-    images, labels = torch.as_tensor(pixels), labels.to(device)
-    extra = None if replay is None else torch.as_tensor(replay)
-    chosen = list(old) if plan.distil == "old" else list(range(student.num_classes))
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        adapted = _with_lora(student, plan.rank) if plan.part == "lora" else None
-    optimiser = _optimiser(student, plan)
-    schedule = _cosine(optimiser, plan.epochs * math.ceil(len(images) / plan.batch))
-    generator = torch.Generator().manual_seed(seed)
-    prepared, optimiser = accelerator.prepare(student, optimiser)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        for epoch in range(plan.epochs):
-            _training_mode(student, plan)
-            order = torch.randperm(len(images), generator=generator)
-            for rows in _batches(order, plan.batch):
-                batch = images[rows]
-                if extra is not None:
-                    batch = torch.cat([batch, extra[torch.randint(len(extra), (len(rows),), generator=generator)]])
-                views = augment(normalised(batch), generator)
-                views = deform(views, generator) if plan.deform else views
-                mine = own_rows(accelerator, len(rows))
-                views = views[[start + row for start in range(0, len(views), len(rows)) for row in mine]].to(device)
-                logits = prepared(views)
-                loss = plan.alpha * functional.cross_entropy(logits[: len(mine)], labels[rows[mine]])
-                if teacher is not None and plan.alpha < 1:
-                    with torch.no_grad():
-                        goal = teacher(views)
-                    lesson = distillation(logits[:, chosen], goal[:, chosen], plan.temperature)
-                    loss = loss + (1 - plan.alpha) * lesson
-                optimiser.zero_grad()
-                accelerator.backward(loss)
-                accelerator.clip_grad_norm_(student.parameters(), plan.clip)
-                optimiser.step()
-                schedule.step()
-            if watch is not None:
-                watch(epoch + 1, student.eval())
+    run = _Run(
+        plan,
+        accelerator,
+        images=torch.as_tensor(pixels),
+        labels=labels.to(accelerator.device),
+        teacher=None if teacher is None else teacher.to(accelerator.device),
+        columns=list(old) if plan.distil == "old" else list(range(student.num_classes)),
+        replay=None if replay is None else torch.as_tensor(replay),
+    )
+    with _seeded(seed):
+        adapted = _with_lora(student, plan.rank) if plan.trained == "lora" else None
+    with _seeded(seed):
+        _train(student, run, torch.Generator().manual_seed(seed), watch)
     if adapted is not None:
         with fitting_torchao():
             student = adapted.merge_and_unload()
     return checkpoint.clone(student)
 
 
-def _batches(order: Tensor, size: int) -> list[Tensor]:
-    """Split into batches; a last batch of one joins the one before it, for BatchNorm cannot normalise one picture."""
-    parts = list(torch.split(order, size))
-    if len(parts) > 1 and len(parts[-1]) == 1:
-        parts[-2:] = [torch.cat(parts[-2:])]
-    return parts
+def _train(
+    student: TinyVit, run: _Run, generator: torch.Generator, watch: Callable[[int, TinyVit], None] | None
+) -> None:
+    """Train a student in place."""
+    plan, accelerator = run.plan, run.accelerator
+    optimizer = _optimizer(student, plan)
+    schedule = _cosine(optimizer, plan.epochs * math.ceil(len(run.images) / plan.batch_size))
+    prepared, optimizer = accelerator.prepare(student, optimizer)
+    for epoch in range(plan.epochs):
+        _training_mode(student, plan)
+        order = torch.randperm(len(run.images), generator=generator)
+        for rows in _batches(order, plan.batch_size):
+            loss = _loss(prepared, run, rows, _views(run, rows, generator))
+            optimizer.zero_grad()
+            accelerator.backward(loss)
+            accelerator.clip_grad_norm_(student.parameters(), plan.max_norm)
+            optimizer.step()
+            schedule.step()
+        if watch is not None:
+            watch(epoch + 1, student.eval())
+
+
+def _views(run: _Run, rows: Tensor, generator: torch.Generator) -> Tensor:
+    """Return the augmented pictures of some rows, then as many of the replay, (batch, 3, side, side) float32."""
+    images = run.images[rows]
+    if run.replay is not None:
+        drawn = torch.randint(len(run.replay), (len(rows),), generator=generator)
+        images = torch.cat([images, run.replay[drawn]])
+    views = augment(normalised(images), generator)
+    return deform(views, generator) if run.plan.deform else views
+
+
+def _loss(student: nn.Module, run: _Run, rows: Tensor, views: Tensor) -> Tensor:
+    """Return the loss of this process's share of a batch."""
+    share = own_rows(run.accelerator, len(rows))
+    indices = [start + row for start in range(0, len(views), len(rows)) for row in share]
+    views = views[indices].to(run.accelerator.device)
+    logits = student(views)
+    loss = run.plan.alpha * functional.cross_entropy(logits[: len(share)], run.labels[rows[share]])
+    if run.teacher is None or run.plan.alpha == 1:
+        return loss
+    with torch.no_grad():
+        target = run.teacher(views)
+    distilled = distillation(logits[:, run.columns], target[:, run.columns], run.plan.temperature)
+    return loss + (1 - run.plan.alpha) * distilled
 
 
 def distillation(student: Tensor, teacher: Tensor, temperature: float) -> Tensor:
     """Return T^2 * KL(teacher || student) of logits (batch, classes) softened by T, the batch's mean (1503.02531)."""
     soft = functional.log_softmax(student / temperature, dim=1)
-    goal = functional.log_softmax(teacher / temperature, dim=1)
-    return temperature**2 * functional.kl_div(soft, goal, reduction="batchmean", log_target=True)
-
-
-def augment(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Return (n, 3, side, side) pictures, each mirrored or not, with a little other contrast and brightness."""
-    flipped = torch.rand(len(images), generator=generator) < 0.5
-    images = torch.where(flipped[:, None, None, None], images.flip(3), images)
-    contrast, brightness = torch.rand(2, len(images), 1, 1, 1, generator=generator) - 0.5
-    return torch.add(images * (1 + 0.4 * contrast), brightness, alpha=0.2)
-
-
-def deform(images: Tensor, generator: torch.Generator, turn: float = 0.2, zoom: float = 0.15) -> Tensor:
-    """Return (n, channels, side, side) pictures, each turned, zoomed along both axes and shifted a little.
-
-    Args:
-        images: the pictures; what comes in from outside repeats their border.
-        generator: of the random numbers.
-        turn: greatest angle in radians.
-        zoom: greatest change of either side's length; the shift reaches half as far.
-    """
-    angle, across, down, right, low = (2 * torch.rand(5, len(images), generator=generator) - 1) * turn
-    reach = zoom / turn
-    across, down, right, low = 1 + reach * across, 1 + reach * down, reach * right / 2, reach * low / 2
-    first = torch.stack([across * angle.cos(), -across * angle.sin(), right], dim=1)
-    second = torch.stack([down * angle.sin(), down * angle.cos(), low], dim=1)
-    grid = functional.affine_grid(torch.stack([first, second], dim=1), list(images.shape), align_corners=False)
-    return functional.grid_sample(images, grid, padding_mode="border", align_corners=False)
+    target = functional.log_softmax(teacher / temperature, dim=1)
+    return temperature**2 * functional.kl_div(soft, target, reduction="batchmean", log_target=True)
 
 
 def freeze_norm(model: nn.Module) -> None:
@@ -201,14 +174,30 @@ def freeze_norm(model: nn.Module) -> None:
             module.eval()
 
 
-def _training_mode(student: TinyVit, plan: Plan) -> None:
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Seed torch's random numbers on the CPU for a block; afterwards they continue as if it had not run."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        yield
+
+
+def _batches(order: Tensor, size: int) -> list[Tensor]:
+    """Split into batches; a last batch of one joins the one before it, as BatchNorm cannot normalise one picture."""
+    parts = list(torch.split(order, size))
+    if len(parts) > 1 and len(parts[-1]) == 1:
+        parts[-2:] = [torch.cat(parts[-2:])]
+    return parts
+
+
+def _training_mode(student: TinyVit, plan: TrainingPlan) -> None:
     student.train()
-    if plan.frozen_norm or plan.part == "head":
+    if plan.frozen_norm or plan.trained == "head":
         freeze_norm(student)
 
 
 def _with_lora(student: TinyVit, rank: int) -> Any:
-    """Give the transformer blocks' linear layers low-rank changes, in place; return peft's handle on them."""
+    """Add low-rank changes to the transformer blocks' linear layers, in place; return peft's wrapper."""
     with fitting_torchao():
         from peft import LoraConfig, get_peft_model
 
@@ -216,7 +205,7 @@ def _with_lora(student: TinyVit, rank: int) -> Any:
         return get_peft_model(student, LoraConfig(r=rank, lora_alpha=rank, target_modules=targets))
 
 
-def _check(plan: Plan, count: int, labels: Tensor, teacher: TinyVit | None, old: Sequence[int]) -> None:
+def _check(plan: TrainingPlan, count: int, labels: Tensor, teacher: TinyVit | None, old: Sequence[int]) -> None:
     if len(labels) != count:
         raise ParameterError(f"{count} pictures but {len(labels)} classes.")
     if plan.alpha < 1 and teacher is None:
@@ -225,18 +214,19 @@ def _check(plan: Plan, count: int, labels: Tensor, teacher: TinyVit | None, old:
         raise ParameterError('distil="old" needs the old classes.')
 
 
-def _optimiser(student: TinyVit, plan: Plan) -> torch.optim.Optimizer:
+def _optimizer(student: TinyVit, plan: TrainingPlan) -> torch.optim.Optimizer:
     head = {id(values) for values in student.head.fc.parameters()}
     for name, values in student.named_parameters():
-        chosen = plan.part == "all" or (plan.part == "lora" and "lora_" in name)
-        values.requires_grad_(chosen or id(values) in head)
+        trained = plan.trained == "all" or (plan.trained == "lora" and "lora_" in name)
+        values.requires_grad_(trained or id(values) in head)
     body = [values for values in student.parameters() if values.requires_grad and id(values) not in head]
-    groups = [{"params": list(student.head.fc.parameters()), "lr": plan.head_rate or plan.rate}]
-    return torch.optim.AdamW(groups + ([{"params": body}] if body else []), lr=plan.rate, fused=True)
+    head_rate = plan.head_learning_rate or plan.learning_rate
+    groups = [{"params": list(student.head.fc.parameters()), "lr": head_rate}]
+    return torch.optim.AdamW(groups + ([{"params": body}] if body else []), lr=plan.learning_rate, fused=True)
 
 
-def _cosine(optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    floor = 0.02
-    return torch.optim.lr_scheduler.LambdaLR(
-        optimiser, lambda step: floor + (1 - floor) * (1 + math.cos(math.pi * step / max(steps, 1))) / 2
-    )
+def _cosine(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
+    def factor(step: int) -> float:
+        return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + math.cos(math.pi * step / max(steps, 1))) / 2
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -1,7 +1,8 @@
-"""From pictures to logits and features, in batches."""
+"""Logits and features of pictures, in batches."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,48 +15,55 @@ from neoai_utils.runtime import refuse_nan
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
 
-__all__ = ["features", "logits", "normalised"]
+__all__ = ["Pixels", "features", "logits", "normalised"]
 
 Pixels = NDArray[np.uint8] | Tensor
+"""Pictures, (n, 3, side, side) uint8 RGB."""
 
 
 def normalised(pixels: Pixels) -> Tensor:
-    """Return uint8 pixels as the network reads them: divided by 255, less 0.5."""
+    """Return uint8 pixels as the network's float32 input: divided by 255, less 0.5."""
     return torch.as_tensor(pixels).float() / 255 - 0.5
 
 
-@torch.no_grad()
-def logits(model: TinyVit, pixels: Pixels, *, flip: bool = False, batch: int = 256) -> Tensor:
-    """Return the logits of pictures, on the CPU.
+def logits(model: TinyVit, pixels: Pixels, *, flip: bool = False, batch_size: int = 256) -> Tensor:
+    """Return the logits of pictures.
 
     Args:
-        model: the network; read in evaluation mode.
+        model: the network; set to evaluation mode.
         pixels: (n, 3, side, side) uint8.
         flip: average the logits with those of the mirrored pictures.
-        batch: pictures per step.
+        batch_size: pictures per step.
 
     Returns:
-        (n, classes) float32.
+        (n, classes) float32 on the CPU.
+
+    Raises:
+        NotANumberError: the logits hold NaN.
     """
-    model.eval()
-    device = next(model.parameters()).device
-    parts = []
-    for start in range(0, len(pixels), batch):
-        images = normalised(pixels[start : start + batch]).to(device)
-        found = model(images)
-        parts.append((found + model(images.flip(3))).cpu() / 2 if flip else found.cpu())
-    found = torch.cat(parts).float()
-    refuse_nan(found, "the logits of the pictures")
-    return found
+
+    def forward(images: Tensor) -> Tensor:
+        upright: Tensor = model(images)
+        return (upright + model(images.flip(3))).cpu() / 2 if flip else upright.cpu()
+
+    outputs = _in_batches(model, pixels, forward, batch_size)
+    refuse_nan(outputs, "the logits of the pictures")
+    return outputs
+
+
+def features(model: TinyVit, pixels: Pixels) -> Tensor:
+    """Return the input of the head's last linear layer (pooled, layer-normalised), (n, width) float32 on the CPU."""
+
+    def forward(images: Tensor) -> Tensor:
+        pooled: Tensor = model.forward_head(model.forward_features(images), pre_logits=True)
+        return pooled.cpu()
+
+    return _in_batches(model, pixels, forward, 256)
 
 
 @torch.no_grad()
-def features(model: TinyVit, pixels: Pixels, *, batch: int = 256) -> Tensor:
-    """Return what the head's last linear layer reads: pooled, layer-normalised, (n, width) float32 on the CPU."""
+def _in_batches(model: TinyVit, pixels: Pixels, forward: Callable[[Tensor], Tensor], size: int) -> Tensor:
     model.eval()
     device = next(model.parameters()).device
-    parts = []
-    for start in range(0, len(pixels), batch):
-        maps = model.forward_features(normalised(pixels[start : start + batch]).to(device))
-        parts.append(model.forward_head(maps, pre_logits=True).cpu())
-    return torch.cat(parts).float()
+    batches = (pixels[start : start + size] for start in range(0, len(pixels), size))
+    return torch.cat([forward(normalised(batch).to(device)) for batch in batches]).float()

@@ -1,8 +1,8 @@
-"""From words to an encoder's pieces, with the slot tags laid on the right ones, and back.
+"""From words to an encoder's tokens, with each slot tag on the right token, and back.
 
-A multilingual tokenizer cuts a word into one or more pieces, and a special piece stands before the first. The published
-code lays the tag of word i on piece i, whatever word that piece belongs to (`"position"`). The remedy is to lay it on
-the word's first piece and to leave the others out of the loss (`"first piece"`), as Devlin et al. do (1810.04805).
+A multilingual tokenizer splits a word into one or more tokens, and a special token precedes the first. The published
+code puts the tag of word i on token i, whatever word that token belongs to (`"position"`). The remedy is to put it on
+the word's first token and to leave the others out of the loss (`"first token"`), as Devlin et al. do (1810.04805).
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import torch
 from torch import Tensor
 
-from neoai_utils.crosslingual.conll import Labels, Utterance
+from neoai_utils.crosslingual.utterances import Labels, Utterance
 from neoai_utils.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["IGNORED", "Alignment", "Batch", "Collator"]
 
-Alignment = Literal["position", "first piece"]
+Alignment = Literal["position", "first token"]
 IGNORED = -100
-"""Label of the pieces that the loss leaves out."""
+"""Label of the tokens that the loss leaves out."""
 
 
 @dataclass(frozen=True)
@@ -32,18 +32,18 @@ class Batch:
     """Utterances ready for the encoder.
 
     Attributes:
-        pieces: (n, length) int64, padded.
+        tokens: (n, length) int64, padded.
         mask: (n, length) int64, 0 where padded.
         intents: (n,) int64; `IGNORED` where hidden or unknown.
-        slots: (n, length) int64; `IGNORED` where no tag lies.
-        places: for each utterance, the piece whose prediction is each word's; None for words that were cut off.
+        slots: (n, length) int64; `IGNORED` at tokens without a tag.
+        indices: for each utterance, the token that carries each word's tag; None for words that were cut off.
     """
 
-    pieces: Tensor
+    tokens: Tensor
     mask: Tensor
     intents: Tensor
     slots: Tensor
-    places: tuple[tuple[int | None, ...], ...]
+    indices: tuple[tuple[int | None, ...], ...]
 
 
 @dataclass(frozen=True)
@@ -51,10 +51,10 @@ class Collator:
     """Turns utterances into a padded batch.
 
     Attributes:
-        tokenizer: a fast one, which knows the word of each piece.
+        tokenizer: a fast one, which returns the word of each token.
         labels: tags and intents that are not among them are left out of the loss.
-        alignment: which piece carries a word's tag, in training and in answers alike.
-        longest: pieces of an utterance at most; what goes beyond is cut off.
+        alignment: which token carries a word's tag, in training and in prediction.
+        max_length: tokens of an utterance at most; the rest is cut off.
 
     Raises:
         ParameterError: there is no such alignment.
@@ -62,8 +62,8 @@ class Collator:
 
     tokenizer: PreTrainedTokenizerFast
     labels: Labels
-    alignment: Alignment = "first piece"
-    longest: int = 64
+    alignment: Alignment = "first token"
+    max_length: int = 64
 
     def __post_init__(self) -> None:
         """Check the alignment's name."""
@@ -78,36 +78,36 @@ class Collator:
         """
         if not utterances:
             raise ParameterError("a batch needs at least one utterance.")
-        found = self.tokenizer(
+        encoded = self.tokenizer(
             [list(utterance.words) for utterance in utterances], is_split_into_words=True, padding=True,
-            truncation=True, max_length=min(self.longest, self.tokenizer.model_max_length), return_tensors="pt",
+            truncation=True, max_length=min(self.max_length, self.tokenizer.model_max_length), return_tensors="pt",
         )  # fmt: skip
-        pieces, mask = found["input_ids"], found["attention_mask"]
-        places = tuple(
+        tokens, mask = encoded["input_ids"], encoded["attention_mask"]
+        indices = tuple(
             _by_position(len(utterance.words), int(mask[row].sum()))
             if self.alignment == "position"
-            else _first_pieces(len(utterance.words), found.word_ids(row))
+            else _first_tokens(len(utterance.words), encoded.word_ids(row))
             for row, utterance in enumerate(utterances)
         )
-        slots = torch.full_like(pieces, IGNORED)
+        slots = torch.full_like(tokens, IGNORED)
         numbers = {tag: number for number, tag in enumerate(self.labels.tags)}
-        for row, (utterance, at) in enumerate(zip(utterances, places, strict=True)):
-            for tag, place in zip(utterance.slots or (), at, strict=False):
-                if place is not None:
-                    slots[row, place] = numbers.get(tag, IGNORED)
+        for row, (utterance, of_words) in enumerate(zip(utterances, indices, strict=True)):
+            for tag, index in zip(utterance.slots or (), of_words, strict=False):
+                if index is not None:
+                    slots[row, index] = numbers.get(tag, IGNORED)
         names = self.labels.intents
         intents = [names.index(u.intent) if u.intent in names else IGNORED for u in utterances]
-        return Batch(pieces, mask, torch.tensor(intents), slots, places)
+        return Batch(tokens, mask, torch.tensor(intents), slots, indices)
 
 
 def _by_position(words: int, length: int) -> tuple[int | None, ...]:
-    """Word i at piece i: what the published collator does, the special piece at 0 included."""
-    return tuple(place if place < length else None for place in range(words))
+    """Return token i for word i, as the published collator does, although token 0 is the special one."""
+    return tuple(index if index < length else None for index in range(words))
 
 
-def _first_pieces(words: int, owners: Sequence[int | None]) -> tuple[int | None, ...]:
+def _first_tokens(words: int, word_of_token: Sequence[int | None]) -> tuple[int | None, ...]:
     first: dict[int, int] = {}
-    for place, owner in enumerate(owners):
-        if owner is not None:
-            first.setdefault(owner, place)
+    for index, word in enumerate(word_of_token):
+        if word is not None:
+            first.setdefault(word, index)
     return tuple(first.get(word) for word in range(words))

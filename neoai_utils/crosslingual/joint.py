@@ -1,4 +1,4 @@
-"""One encoder, two linear heads: the intent from the first piece, a slot tag from every piece.
+"""One encoder, two linear heads: the intent from the first token, a slot tag from every token.
 
 This is the competition's locked model (its loss is the sum of two cross-entropies), after Chen, Zhuo and Wang 2019,
 "BERT for joint intent classification and slot filling" (1902.10909).
@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 __all__ = ["JointModel", "Logits", "load_encoder", "loss"]
 
-_SPECIAL = 8  # a padding piece with a higher number does not stand at the front of the vocabulary
+_SPECIAL = 8  # a padding token with a higher number is not at the front of the vocabulary
 
 
 class Logits(NamedTuple):
-    """What the heads say: `intents` (n, intents), `slots` (n, length, tags)."""
+    """The outputs of the heads.
+
+    Attributes:
+        intents: (n, intents) float32.
+        slots: (n, length, tags) float32.
+    """
 
     intents: Tensor
     slots: Tensor
@@ -40,16 +45,16 @@ class JointModel(nn.Module):
     """
 
     def __init__(self, encoder: PreTrainedModel, intents: int, tags: int) -> None:
-        """Put fresh heads on an encoder (which is trained too); seed torch before."""
+        """Put new heads on an encoder, which is trained with them; seed torch before."""
         super().__init__()
         width = encoder.config.hidden_size
         self.encoder = encoder
         self.intent_head = nn.Linear(width, intents)
         self.slot_head = nn.Linear(width, tags)
 
-    def forward(self, pieces: Tensor, mask: Tensor) -> Logits:
-        """Return the logits of padded pieces (n, length) and their mask."""
-        states = self.encoder(input_ids=pieces, attention_mask=mask).last_hidden_state
+    def forward(self, tokens: Tensor, mask: Tensor) -> Logits:
+        """Return the logits of padded tokens (n, length) and their mask."""
+        states = self.encoder(input_ids=tokens, attention_mask=mask).last_hidden_state
         return Logits(self.intent_head(states[:, 0]), self.slot_head(states))
 
 
@@ -58,11 +63,11 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 
     Args:
         model: a `JointModel`, or one wrapped for several processes.
-        batch: what it reads.
+        batch: its input and its labels.
     """
     device = next(model.parameters()).device
-    found = model(batch.pieces.to(device), batch.mask.to(device))
-    parts = ((found.intents, batch.intents), (found.slots.flatten(0, 1), batch.slots.flatten()))
+    predicted = model(batch.tokens.to(device), batch.mask.to(device))
+    parts = ((predicted.intents, batch.intents), (predicted.slots.flatten(0, 1), batch.slots.flatten()))
     total = torch.zeros((), device=device)
     for logits, labels in parts:
         if bool((labels != IGNORED).any()):
@@ -73,14 +78,14 @@ def loss(model: nn.Module, batch: Batch) -> Tensor:
 def load_encoder(source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
     """Return an encoder without pooler, in float32 and evaluation mode, and its tokenizer.
 
-    Any encoder of `transformers` will do that has a `last_hidden_state` and in which every piece sees all others. A
-    tokenizer without a padding piece gets one, with a warning; its longest text is what the encoder can read.
+    Any encoder of `transformers` is accepted that has a `last_hidden_state` and in which every token attends to all
+    others. A tokenizer without a padding token gets one, with a warning; its maximum length is the encoder's.
 
     Args:
         source: a folder, or a name on the hub.
 
     Raises:
-        DataError: it cannot be read or is no encoder, or its tokenizer does not know the word of each piece.
+        DataError: it cannot be read or is no encoder, or its tokenizer does not return the word of each token.
     """
     name = repr(str(source))
     try:
@@ -92,11 +97,11 @@ def load_encoder(source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokeniz
         ) from error
     if not tokenizer.is_fast:
         raise DataError(
-            f"the tokenizer of {name} is not a fast one: it cannot tell the word of each piece. Put a tokenizer.json "
+            f"the tokenizer of {name} is not a fast one: it cannot tell the word of each token. Put a tokenizer.json "
             "beside the weights, as save_pretrained of a fast tokenizer writes it."
         )
     _set_up(tokenizer, encoder, name)
-    _try_out(encoder, tokenizer, name)
+    _check(encoder, tokenizer, name)
     return encoder, tokenizer
 
 
@@ -105,39 +110,38 @@ def _loaded(source: str | Path) -> tuple[PreTrainedModel, PreTrainedTokenizerFas
 
     config = AutoConfig.from_pretrained(source)
     if config.is_encoder_decoder:
-        raise ValueError(f"{config.model_type} is an encoder with a decoder, and only an encoder is asked for.")
+        raise ValueError(f"{config.model_type} is an encoder with a decoder, but an encoder alone is needed.")
     if getattr(config, "reference_compile", False) is None:
         config.reference_compile = False  # else ModernBERT may compile itself, which takes minutes
     try:
         encoder = AutoModel.from_pretrained(source, config=config, add_pooling_layer=False)
-    except TypeError:  # not every class can leave a pooler out, or has one
+    except TypeError:  # not every class has a pooler or can leave it out
         encoder = AutoModel.from_pretrained(source, config=config)
     return encoder.float().eval(), AutoTokenizer.from_pretrained(source)
 
 
 def _set_up(tokenizer: PreTrainedTokenizerFast, encoder: PreTrainedModel, name: str) -> None:
-    """Give a tokenizer a padding piece if it has none, and a length that the encoder can read."""
+    """Give a tokenizer a padding token if it has none, and the encoder's maximum length."""
     first = getattr(encoder.config, "pad_token_id", None) or 0
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.convert_ids_to_tokens(first)
-        errors.warn(f"the tokenizer of {name} has no padding piece; {tokenizer.pad_token!r} fills up, and is masked.")
+        errors.warn(f"the tokenizer of {name} has no padding token; {tokenizer.pad_token!r} is used, and masked.")
     positions = getattr(encoder.config, "max_position_embeddings", None) or -1
     if positions > 0:
-        used = (
-            first + 1 if first < _SPECIAL else 0
-        )  # RoBERTa counts positions from behind its padding piece, MPNet from 2
-        tokenizer.model_max_length = min(tokenizer.model_max_length, positions - max(2, used))
+        # RoBERTa counts positions from its padding token's number + 1, MPNet from 2
+        unused = first + 1 if first < _SPECIAL else 0
+        tokenizer.model_max_length = min(tokenizer.model_max_length, positions - max(2, unused))
 
 
-def _try_out(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> None:
-    """Let an encoder read two texts that differ in the last piece.
+def _check(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name: str) -> None:
+    """Run an encoder on two texts that differ in the last token.
 
     Raises:
-        DataError: it has no `last_hidden_state`, has fewer pieces than the tokenizer, or the first piece does not see
-            the last one, as in a decoder.
+        DataError: it has no `last_hidden_state`, has fewer tokens than the tokenizer, or the first token does not
+            attend to the last one, as in a decoder.
     """
-    pieces = [place for place in range(len(tokenizer)) if place != tokenizer.pad_token_id]
-    texts = torch.tensor([[pieces[0], pieces[1], pieces[1]], [pieces[0], pieces[1], pieces[2]]])
+    first, second, third = [token for token in range(4) if token != tokenizer.pad_token_id][:3]
+    texts = torch.tensor([[first, second, second], [first, second, third]])
     try:
         rows = encoder.get_input_embeddings().weight.shape[0]
         with torch.inference_mode():
@@ -150,11 +154,11 @@ def _try_out(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, name:
         ) from error
     if len(tokenizer) > rows:
         raise DataError(
-            f"the tokenizer of {name} has {len(tokenizer)} pieces, the encoder's table only {rows} rows. "
+            f"the tokenizer of {name} has {len(tokenizer)} tokens, the encoder's table only {rows} rows. "
             "Give the tokenizer that belongs to it."
         )
     if states.shape[-1] != width or torch.equal(states[0, 0], states[1, 0]):
         raise DataError(
-            f"{name} is no encoder: its first piece, from which the intent is read, does not see the last one. "
+            f"{name} is no encoder: its first token, which predicts the intent, does not attend to the last one. "
             "Give an encoder such as XLM-R, mDeBERTa, mmBERT or multilingual DistilBERT."
         )

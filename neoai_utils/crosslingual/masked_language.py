@@ -1,9 +1,9 @@
-"""More reading before the task: masked language modelling on unlabelled texts and on sentence pairs.
+"""Continued pretraining before the task: masked language modelling on unlabelled texts and on sentence pairs.
 
-The encoder guesses hidden pieces from their neighbours (Devlin et al., 1810.04805), on the very kind of text that the
-task is about (Gururangan et al. 2020, 2004.10964). A sentence and its translation side by side make a text of two
-languages, in which a hidden Russian piece may be read off the English half: translation language modelling (Lample and
-Conneau, 1901.07291). Under `accelerate launch` the processes share each batch, and each hides pieces of its own texts.
+The encoder predicts masked tokens from their neighbours (Devlin et al., 1810.04805), on the kind of text that the task
+is about (Gururangan et al. 2020, 2004.10964). A sentence and its translation side by side make a text of two languages,
+in which a masked Russian token may be predicted from the English half: translation language modelling (Conneau and
+Lample, 1901.07291). Under `accelerate launch` the processes share each batch, and each masks tokens of its own texts.
 """
 
 from __future__ import annotations
@@ -20,21 +20,23 @@ from neoai_utils.errors import ParameterError
 from neoai_utils.runtime import own_rows, progress, seed_everything
 
 if TYPE_CHECKING:
+    from accelerate import Accelerator
     from transformers import BatchEncoding, PreTrainedModel, PreTrainedTokenizerFast
 
-__all__ = ["can_read", "read_on"]
+__all__ = ["can_continue_pretraining", "continue_pretraining"]
 
 Text = str | tuple[str, str]
+Collate = Callable[[list[dict[str, list[int]]]], "BatchEncoding"]
 
 
-def can_read(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> bool:
-    """Return whether pieces can be hidden (there is a mask piece) and guessed (`transformers` has a head for it)."""
+def can_continue_pretraining(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> bool:
+    """Return whether the tokenizer has a mask token and `transformers` has a masked-language head for the encoder."""
     from transformers import MODEL_FOR_MASKED_LM_MAPPING
 
     return tokenizer.mask_token is not None and type(encoder.config) in MODEL_FOR_MASKED_LM_MAPPING
 
 
-def read_on(
+def continue_pretraining(
     encoder: PreTrainedModel,
     tokenizer: PreTrainedTokenizerFast,
     texts: Sequence[Text],
@@ -42,55 +44,50 @@ def read_on(
     seed: int,
     *,
     batch: int = 32,
-    rate: float = 5e-4,
-    hidden: float = 0.15,
-    longest: int = 64,
+    learning_rate: float = 5e-4,
+    mask_probability: float = 0.15,
+    max_length: int = 64,
 ) -> tuple[PreTrainedModel, list[float]]:
-    """Return an encoder that has learnt to guess hidden pieces, in evaluation mode, and the loss of each step.
+    """Train a copy of an encoder to predict masked tokens.
 
     Args:
-        encoder: one that `can_read`. A copy of it is trained, with a fresh head, which is dropped afterwards.
-        tokenizer: the encoder's, with a mask piece.
-        texts: single ones, or pairs to be read side by side.
+        encoder: one that `can_continue_pretraining`; its copy is trained with a new head, which is dropped afterwards.
+        tokenizer: the encoder's, with a mask token.
+        texts: single ones, or pairs that are read side by side.
         steps: updates.
-        seed: of the order, the hidden pieces and dropout.
+        seed: of the order, the masked tokens and dropout.
         batch: texts in an update.
-        rate: the highest learning rate.
-        hidden: share of the pieces to guess.
-        longest: pieces of a text at most.
+        learning_rate: the highest.
+        mask_probability: share of the tokens to predict.
+        max_length: tokens of a text at most.
+
+    Returns:
+        The trained copy, in evaluation mode, and the loss of each step.
 
     Raises:
-        ParameterError: there is no text, `hidden` is not between 0 and 1, or the encoder has no such head or mask.
+        ParameterError: there is no text, `mask_probability` is not between 0 and 1, or the encoder has no such head or
+            its tokenizer no mask token.
     """
     from accelerate import Accelerator
     from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling, get_linear_schedule_with_warmup
 
-    if not texts or not 0 < hidden < 1:
-        raise ParameterError(
-            f"masked language modelling needs a text and 0 < hidden < 1, got {len(texts)} and {hidden}."
-        )
-    if not can_read(encoder, tokenizer):
-        raise ParameterError(
-            f"a {encoder.config.model_type} with this tokenizer cannot guess hidden pieces: it needs a mask piece and "
-            "a head for masked language modelling. Leave this step out, or take another encoder."
-        )
+    _check(encoder, tokenizer, texts, mask_probability)
     seed_everything(seed)
     model = AutoModelForMaskedLM.from_config(encoder.config).float()
     encoder = copy.deepcopy(encoder)
     setattr(model, model.base_model_prefix, encoder)
     model.tie_weights()
-    optimizer = torch.optim.AdamW(model.parameters(), lr=rate, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, fused=True)
     schedule = get_linear_schedule_with_warmup(optimizer, steps // 10, steps)
     accelerator = Accelerator()
     model, optimizer = accelerator.prepare(model, optimizer)  # not the schedule, which counts batches
-    collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=hidden)
-    random = np.random.default_rng(seed)
+    collate = DataCollatorForLanguageModeling(tokenizer, mlm_probability=mask_probability)
+    rng = np.random.default_rng(seed)
     losses = []
     model.train()
-    for _ in progress(range(steps), "reading"):
-        chosen = [texts[place] for place in random.choice(len(texts), min(batch, len(texts)), replace=False)]
-        pieces = [_pieces(tokenizer, chosen[row], longest) for row in own_rows(accelerator, len(chosen))]
-        loss = model(**_hidden(collate, pieces).to(accelerator.device)).loss
+    for _ in progress(range(steps), "pretraining"):
+        drawn = [texts[index] for index in rng.choice(len(texts), min(batch, len(texts)), replace=False)]
+        loss = model(**_masked_batch(accelerator, tokenizer, collate, drawn, max_length)).loss
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -100,17 +97,40 @@ def read_on(
     return encoder.eval(), losses
 
 
-def _hidden(
-    collate: Callable[[list[dict[str, list[int]]]], BatchEncoding], pieces: list[dict[str, list[int]]]
+def _check(
+    encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, texts: Sequence[Text], mask_probability: float
+) -> None:
+    if not texts or not 0 < mask_probability < 1:
+        raise ParameterError(
+            "masked language modelling needs a text and 0 < mask_probability < 1, "
+            f"got {len(texts)} and {mask_probability}."
+        )
+    if not can_continue_pretraining(encoder, tokenizer):
+        raise ParameterError(
+            f"a {encoder.config.model_type} with this tokenizer cannot predict masked tokens: it needs a mask token "
+            "and a head for masked language modelling. Leave this step out, or use another encoder."
+        )
+
+
+def _masked_batch(
+    accelerator: Accelerator,
+    tokenizer: PreTrainedTokenizerFast,
+    collate: Collate,
+    texts: Sequence[Text],
+    max_length: int,
 ) -> BatchEncoding:
-    """Hide pieces until at least one is hidden: a batch without any has no loss (it would be NaN)."""
+    """Return this process's part of the texts, masked, on its device.
+
+    Masking is repeated until at least one token is masked: a batch without any has no loss (it would be NaN).
+    """
+    rows = [_tokens(tokenizer, texts[row], max_length) for row in own_rows(accelerator, len(texts))]
     while True:
-        found = collate(pieces)
-        if bool((found["labels"] != IGNORED).any()):
-            return found
+        masked = collate(rows)
+        if bool((masked["labels"] != IGNORED).any()):
+            return masked.to(accelerator.device)
 
 
-def _pieces(tokenizer: PreTrainedTokenizerFast, text: Text, longest: int) -> dict[str, list[int]]:
+def _tokens(tokenizer: PreTrainedTokenizerFast, text: Text, max_length: int) -> dict[str, list[int]]:
     halves = (text,) if isinstance(text, str) else text
-    found = tokenizer(*halves, truncation=True, max_length=min(longest, tokenizer.model_max_length))
-    return {"input_ids": found["input_ids"], "attention_mask": found["attention_mask"]}
+    encoded = tokenizer(*halves, truncation=True, max_length=min(max_length, tokenizer.model_max_length))
+    return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}

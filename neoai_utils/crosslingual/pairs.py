@@ -1,8 +1,8 @@
-"""Sentence pairs out of JSON lines whose fields nobody has described.
+"""Sentence pairs from JSON lines with unknown field names.
 
-Fields that name a language decide. Where none does, two fields that belong together (`source` and `target`) or else all
-texts of the line are told apart by their script: the most Cyrillic one is the Russian, the longest Latin one the
-English.
+Fields that name a language are used first. Otherwise two fields that belong together (`source` and `target`), or else
+all texts of the line, are distinguished by their script: the most Cyrillic one is the Russian sentence, the longest
+Latin one the English.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _COUPLES = (
     ("input", "output"), ("sentence1", "sentence2"), ("premise", "hypothesis"),
 )  # fmt: skip
 _TEXT = frozenset(("utt", "utterance", "text", "sentence", "query", "phrase", "translation", "content"))
-_BESIDE = frozenset((
+_NO_SENTENCE = frozenset((
     "id", "intent", "slot", "slots", "annot", "annotated", "locale", "lang", "language", "domain", "scenario", "tags",
     "partition", "split", "worker", "license", "corpus", "dataset", "source", "origin", "url", "score",
 ))  # fmt: skip
@@ -47,19 +47,19 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
     if not path.exists():
         errors.warn(f"{path} does not exist; going on without sentence pairs.")
         return ()
-    pairs, lost = [], []
+    pairs, unreadable = [], []
     for number, content in _records(read_text(path)):
-        found = _pair(content)
-        if found is None:
-            lost.append((number, content))
+        pair = _pair(content)
+        if pair is None:
+            unreadable.append((number, content))
         else:
-            pairs.append(found)
-    if lost:
-        number, content = lost[0]
+            pairs.append(pair)
+    if unreadable:
+        number, content = unreadable[0]
         fields = ", ".join(map(str, content)) if isinstance(content, dict) else repr(content)[:60]
         errors.warn(
             f"{path}, line {number}: no Russian and English text can be told apart in {fields or 'it'}; "
-            f"such lines are left out ({len(lost)} of {len(lost) + len(pairs)})."
+            f"such lines are left out ({len(unreadable)} of {len(unreadable) + len(pairs)})."
         )
     if not pairs:
         errors.warn(f"{path} holds no pair; going on without sentence pairs.")
@@ -67,7 +67,7 @@ def read_pairs(path: Path) -> tuple[Pair, ...]:
 
 
 def _records(text: str) -> Iterator[tuple[int, Any]]:
-    """Yield (line number, content) of each line that is not empty; a line that is no JSON is cut at its tabs."""
+    """Yield (line number, content) of each line that is not empty; a line that is no JSON is split at tabs."""
     whole = _json(text) if text.lstrip().startswith("[") else text
     if isinstance(whole, list) and any(isinstance(part, list | dict) for part in whole):
         yield from enumerate(whole, start=1)
@@ -79,7 +79,7 @@ def _records(text: str) -> Iterator[tuple[int, Any]]:
 
 
 def _json(text: str) -> Any:
-    """Return what a JSON text says, and the text itself if it is none."""
+    """Return the content of a JSON text, or the text itself if it is no JSON."""
     try:
         return json.loads(text)
     except (ValueError, RecursionError):
@@ -95,7 +95,7 @@ def _pair(content: Any) -> Pair | None:
         pair = russian, max(latin, key=len, default="")  # an identifier is shorter than a sentence
     russian, english = (" ".join(LOST_CHARACTERS.sub(" ", text).split()) for text in pair)
     if _cyrillic(russian) < _cyrillic(english):
-        russian, english = english, russian  # the names were given the wrong way round
+        russian, english = english, russian  # the fields' names were swapped
     return (russian, english) if russian and english else None
 
 
@@ -110,15 +110,15 @@ def _by_language(content: Any) -> Pair | None:
 
 
 def _side(content: Mapping[str, Any], language: frozenset[str]) -> str:
-    """Return the text of a language: of several fields that name it, the one that also says that it is a text."""
+    """Return the text of a language: of several fields that name it, one whose name also means a text."""
     fields = [(_words_of(name), value) for name, value in content.items()]
-    fields = [(words, value) for words, value in fields if words & language and not words & _BESIDE]
+    fields = [(words, value) for words, value in fields if words & language and not words & _NO_SENTENCE]
     fields.sort(key=lambda field: not field[0] & _TEXT)
     return next((text for _, value in fields if (text := _text(value))), "")
 
 
 def _text(value: Any) -> str:
-    """Return a text, the words of a list joined, or the field of an object that says that it is a text."""
+    """Return a text, the joined words of a list, or the field of an object whose name means a text."""
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return " ".join(value)
     if isinstance(value, dict):
@@ -140,12 +140,12 @@ def _by_couple(content: Any) -> Pair | None:
 
 
 def _texts(content: Any) -> Iterator[str]:
-    """Yield all texts of a JSON value, in order, without the fields that are known to hold something else."""
+    """Yield all texts of a JSON value, in order, without fields whose names mean something else."""
     if isinstance(content, str):
         yield content
     elif isinstance(content, dict):
         for name, part in content.items():
-            if not _words_of(name) & _BESIDE:
+            if not _words_of(name) & _NO_SENTENCE:
                 yield from _texts(part)
     elif isinstance(content, list):
         for part in content:
@@ -157,6 +157,6 @@ def _words_of(name: str) -> set[str]:
 
 
 def _cyrillic(text: str) -> float:
-    """Return the share of a text's letters that are Cyrillic: a Russian sentence may hold a Latin name."""
+    """Return the share of a text's letters that are Cyrillic; a Russian sentence may contain a Latin name."""
     cyrillic, latin = len(_CYRILLIC.findall(text)), len(_LATIN.findall(text))
     return cyrillic / max(1, cyrillic + latin)

@@ -1,4 +1,4 @@
-"""What a joint model, or several together, say of each word and each sentence."""
+"""Predictions of a joint model, or of several models together, for each word and each sentence."""
 
 from __future__ import annotations
 
@@ -7,33 +7,32 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from neoai_utils.crosslingual.conll import OUTSIDE, Labels, Utterance
+from neoai_utils.arrays import Float32
 from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel
+from neoai_utils.crosslingual.tags import OUTSIDE
+from neoai_utils.crosslingual.utterances import Labels, Utterance
 from neoai_utils.runtime import refuse_nan
 
-__all__ = ["Answers", "consensus", "labelled", "predict"]
-
-Floats = NDArray[np.float32]
+__all__ = ["Predictions", "averaged", "labelled", "predict"]
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Probabilities for some utterances.
+class Predictions:
+    """Probabilities for n utterances.
 
     Attributes:
         intents: (n, intents) float32.
-        slots: for each utterance (words, tags) float32; a word that was cut off is `O` for sure.
+        slots: for each utterance (words, tags) float32; a word that was cut off is `O` with probability 1.
     """
 
-    intents: Floats
-    slots: tuple[Floats, ...]
+    intents: Float32
+    slots: tuple[Float32, ...]
 
 
-def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance], batch: int = 128) -> Answers:
-    """Return a model's probabilities; labels that the utterances carry are not looked at.
+def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance], batch: int = 128) -> Predictions:
+    """Return a model's probabilities; labels of the utterances are ignored.
 
     Args:
         model: trained on batches of the same collator.
@@ -46,34 +45,35 @@ def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance
     for start in range(0, len(utterances), batch):
         encoded = collate([Utterance(utterance.words) for utterance in utterances[start : start + batch]])
         with torch.inference_mode():
-            found = model(encoded.pieces.to(device), encoded.mask.to(device))
-        refuse_nan(found.intents, "the intents")
-        refuse_nan(found.slots, "the slots")
-        intents.append(found.intents.softmax(-1).float().cpu().numpy())
-        pieces = found.slots.softmax(-1).float().cpu().numpy()
-        slots += [_of_words(row, places, collate.labels) for row, places in zip(pieces, encoded.places, strict=True)]
-    return Answers(np.concatenate(intents), tuple(slots))
+            logits = model(encoded.tokens.to(device), encoded.mask.to(device))
+        refuse_nan(logits.intents, "the intents")
+        refuse_nan(logits.slots, "the slots")
+        intents.append(logits.intents.softmax(-1).float().cpu().numpy())
+        tokens = logits.slots.softmax(-1).float().cpu().numpy()
+        slots += [_of_words(row, indices, collate.labels) for row, indices in zip(tokens, encoded.indices, strict=True)]
+    return Predictions(np.concatenate(intents), tuple(slots))
 
 
-def consensus(answers: Sequence[Answers]) -> Answers:
-    """Return the mean of several models' probabilities."""
-    intents = np.mean([answer.intents for answer in answers], axis=0)
-    slots = [np.mean(words, axis=0) for words in zip(*(answer.slots for answer in answers), strict=True)]
-    return Answers(intents, tuple(slots))
+def averaged(predictions: Sequence[Predictions]) -> Predictions:
+    """Return the mean of several models' probabilities for the same utterances."""
+    intents = np.mean([one.intents for one in predictions], axis=0)
+    slots = [np.mean(words, axis=0) for words in zip(*(one.slots for one in predictions), strict=True)]
+    return Predictions(intents, tuple(slots))
 
 
-def labelled(utterances: Sequence[Utterance], answers: Answers, labels: Labels) -> list[Utterance]:
-    """Return the utterances with the likeliest intent and tags."""
+def labelled(utterances: Sequence[Utterance], predictions: Predictions, labels: Labels) -> list[Utterance]:
+    """Return the utterances with the most probable intent and tags."""
     return [
         Utterance(
             utterance.words,
             labels.intents[int(intent.argmax())],
-            tuple(labels.tags[place] for place in words.argmax(1)),
+            tuple(labels.tags[index] for index in words.argmax(1)),
         )
-        for utterance, intent, words in zip(utterances, answers.intents, answers.slots, strict=True)
+        for utterance, intent, words in zip(utterances, predictions.intents, predictions.slots, strict=True)
     ]
 
 
-def _of_words(pieces: Floats, places: Sequence[int | None], labels: Labels) -> Floats:
+def _of_words(tokens: Float32, indices: Sequence[int | None], labels: Labels) -> Float32:
+    """Return the words' probabilities (words, tags), from those of the tokens (length, tags)."""
     outside = np.eye(len(labels.tags), dtype=np.float32)[labels.tags.index(OUTSIDE)]
-    return np.stack([outside if place is None else pieces[place] for place in places])
+    return np.stack([outside if index is None else tokens[index] for index in indices])

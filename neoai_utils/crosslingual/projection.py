@@ -1,36 +1,39 @@
 """Slot tags carried from an English sentence to its Russian translation along word alignments.
 
 Each Russian word takes the slot of the English word that it most likely translates (Yarowsky, Ngai and Wicentowski
-2001, H01-1035). Tags are then put into order again: a slot's first word is `B-`, the words that follow it are `I-`.
+2001, H01-1035). The prefixes are then corrected: a slot's first word has `B-`, the words that follow it have `I-`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from neoai_utils.crosslingual.conll import OUTSIDE
+from neoai_utils.crosslingual.tags import OUTSIDE, valid_tags
 from neoai_utils.errors import ParameterError
 
-__all__ = ["align", "in_order", "project"]
+__all__ = ["align", "project"]
 
 
 def align(
-    source: Sequence[str], target: Sequence[str], agreed: Mapping[tuple[str, str], float], least: float = 0.01
+    source: Sequence[str],
+    target: Sequence[str],
+    scores: Mapping[tuple[str, str], float],
+    threshold: float = 0.01,
 ) -> tuple[int | None, ...]:
-    """Return for each target word the place of its source word; None where no source word is likely enough.
+    """Return for each target word the index of its source word; None where no score is above the threshold.
 
     Args:
         source: words.
         target: words.
-        agreed: (source word, target word) -> how far both directions of translation agree, as
-            `word_translation.agreement` says. One direction alone would find a source word for every particle.
-        least: smallest agreement that counts.
+        scores: (source word, target word) -> `word_translation.agreement`, the product of both directions'
+            probabilities. With one direction alone every particle gets a source word.
+        threshold: scores up to this one do not count.
     """
 
     def best(word: str) -> int | None:
-        values = [agreed.get((candidate, word), 0.0) for candidate in source]
-        place = max(range(len(values)), key=values.__getitem__, default=None)
-        return None if place is None or values[place] <= least else place
+        values = [scores.get((candidate, word), 0.0) for candidate in source]
+        index = max(range(len(values)), key=values.__getitem__, default=None)
+        return None if index is None or values[index] <= threshold else index
 
     return tuple(best(word) for word in target)
 
@@ -40,23 +43,12 @@ def project(tags: Sequence[str], alignment: Sequence[int | None]) -> tuple[str, 
 
     Args:
         tags: of the source words.
-        alignment: for each target word the place of its source word, or None.
+        alignment: for each target word the index of its source word, or None.
 
     Raises:
-        ParameterError: the alignment names a place that the source does not have.
+        ParameterError: an index is outside the source sentence.
     """
-    wrong = [place for place in alignment if place is not None and not 0 <= place < len(tags)]
+    wrong = [index for index in alignment if index is not None and not 0 <= index < len(tags)]
     if wrong:
         raise ParameterError(f"the alignment names source word {wrong[0]}, but there are {len(tags)}.")
-    return in_order([OUTSIDE if place is None else tags[place] for place in alignment])
-
-
-def in_order(tags: Sequence[str]) -> tuple[str, ...]:
-    """Return the tags with `B-` at the first word of each run of the same slot and `I-` at the others."""
-    found: list[str] = []
-    last = ""
-    for tag in tags:
-        slot = "" if tag == OUTSIDE else tag[2:]
-        found.append(OUTSIDE if not slot else f"{'I' if slot == last else 'B'}-{slot}")
-        last = slot
-    return tuple(found)
+    return valid_tags([OUTSIDE if index is None else tags[index] for index in alignment])

@@ -1,7 +1,7 @@
-"""Training on what the model itself is sure of: pseudo-labels (Lee 2013; for another language, 2105.07316's relatives).
+"""Self-training on the model's confident predictions: pseudo-labels (Lee 2013).
 
-A sentence counts if the model is sure of its intent. Within it, words whose tag is unsure keep no tag at all, so that
-they do not teach the model its own doubts.
+An utterance is used if the probability of its intent is high. Within it, words whose tag has a low probability get no
+tag, so that the model is not trained on its doubtful predictions.
 """
 
 from __future__ import annotations
@@ -9,40 +9,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from neoai_utils.crosslingual.conll import Labels, Utterance
-from neoai_utils.crosslingual.prediction import Answers, labelled
+from neoai_utils.arrays import Mask
+from neoai_utils.crosslingual.prediction import Predictions, labelled
+from neoai_utils.crosslingual.utterances import Labels, Utterance
 from neoai_utils.errors import ParameterError
 
 __all__ = ["UNSURE", "confident"]
 
 UNSURE = "?"
-"""Stands where a word's tag is left open; no label, so the loss leaves it out."""
+"""Stands for an unknown tag; it is no label, so the loss leaves the word out."""
 
 
 def confident(
-    utterances: Sequence[Utterance], answers: Answers, labels: Labels, intent: float = 0.5, word: float = 0.6
+    utterances: Sequence[Utterance],
+    predictions: Predictions,
+    labels: Labels,
+    *,
+    min_intent: float = 0.5,
+    min_tag: float = 0.6,
 ) -> list[Utterance]:
-    """Return the utterances of which the model is sure, with its labels.
+    """Return the utterances with a confident intent, with their predicted labels.
 
     Args:
         utterances: unlabelled.
-        answers: what the model says of them.
+        predictions: the model's, for these utterances.
         labels: the names.
-        intent: smallest probability of an intent for its utterance to count.
-        word: smallest probability of a tag; words below have `UNSURE`.
+        min_intent: smallest probability of the intent of an utterance that is returned.
+        min_tag: smallest probability of a tag; words below it get `UNSURE`.
 
     Raises:
         ParameterError: a probability is not between 0 and 1.
     """
-    if not (0 <= intent <= 1 and 0 <= word <= 1):
-        raise ParameterError(f"probabilities lie between 0 and 1, got intent={intent}, word={word}.")
-    named = labelled(utterances, answers, labels)
+    if not (0 <= min_intent <= 1 and 0 <= min_tag <= 1):
+        raise ParameterError(f"probabilities lie between 0 and 1, got min_intent={min_intent}, min_tag={min_tag}.")
+    named = labelled(utterances, predictions, labels)
     return [
-        replace(utterance, slots=_sure(utterance.slots or (), tags.max(1) >= word))
-        for utterance, sure, tags in zip(named, answers.intents.max(1), answers.slots, strict=True)
-        if sure >= intent
+        replace(utterance, slots=_confident_tags(utterance.slots or (), words.max(1) >= min_tag))
+        for utterance, intent, words in zip(named, predictions.intents.max(1), predictions.slots, strict=True)
+        if intent >= min_intent
     ]
 
 
-def _sure(tags: Sequence[str], sure: Sequence[bool]) -> tuple[str, ...]:
-    return tuple(tag if known else UNSURE for tag, known in zip(tags, sure, strict=True))
+def _confident_tags(tags: Sequence[str], confident_words: Mask) -> tuple[str, ...]:
+    return tuple(tag if sure else UNSURE for tag, sure in zip(tags, confident_words, strict=True))

@@ -1,4 +1,4 @@
-"""Edits of cross-attention in closed form: what a text stands for is changed without a single training step.
+"""Edits of cross-attention in closed form: the meaning of a text is changed without a training step.
 
 A diffusion model reads its prompt through the keys and values of its cross-attention layers, which are plain matrices.
 TIME (Orgad, Kawar and Belinkov 2023, 2303.08084) and UCE (Gandikota et al. 2023, 2308.14761) ask for new matrices that
@@ -7,7 +7,7 @@ treat the words of a source prompt as the old ones treat those of a target promp
     minimise over W:  sum_i |W c_i - W0 c*_i|^2 + sum_j |W k_j - W0 k_j|^2 + strength |W - W0|^2
 
 with source states c, target states c*, and states k to keep. TIME has no k and a strength of 0.1 or so, UCE has many k.
-The minimum is a ridge regression; it takes one linear system for each layer's width of text.
+The minimum is a ridge regression: one linear system, whose left side all layers share.
 """
 
 from __future__ import annotations
@@ -24,34 +24,34 @@ from neoai_utils.errors import ParameterError
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline, UNet2DConditionModel
 
-__all__ = ["cross_attention", "edit", "redirect", "solve"]
+__all__ = ["edit", "key_value_projections", "redirect", "solve"]
 
 
-def cross_attention(unet: UNet2DConditionModel) -> dict[str, nn.Linear]:
+def key_value_projections(unet: UNet2DConditionModel) -> dict[str, nn.Linear]:
     """Return the key and value projections of all cross-attention layers by name, in the network's order.
 
     Raises:
-        ParameterError: the network has none: its self-attention layers (`attn1`) do not see the text.
+        ParameterError: the network has none; self-attention layers (`attn1`) do not read the text.
     """
-    found = {
+    projections = {
         name: module
         for name, module in unet.named_modules()
         if isinstance(module, nn.Linear) and name.endswith((".attn2.to_k", ".attn2.to_v"))
     }
-    if not found:
+    if not projections:
         raise ParameterError("the network has no cross-attention layer with to_k and to_v.")
-    return found
+    return projections
 
 
 def solve(weight: Tensor, source: Tensor, target: Tensor, keep: Tensor, strength: float) -> Tensor:
-    """Return the edited matrix.
+    """Return the edited matrix, (out, in).
 
     Args:
-        weight: (out, in) as it is.
+        weight: (out, in) the matrix to edit.
         source: (n, in) states to be treated as `target` is.
         target: (n, in).
         keep: (m, in) states to be treated as before; m may be 0.
-        strength: weight of the pull towards the old matrix, above 0.
+        strength: pull towards the old matrix, above 0.
 
     Raises:
         ParameterError: shapes do not fit, or `strength` is not above 0.
@@ -60,7 +60,7 @@ def solve(weight: Tensor, source: Tensor, target: Tensor, keep: Tensor, strength
 
 
 def _sums(width: int, source: Tensor, target: Tensor, keep: Tensor, strength: float) -> tuple[Tensor, Tensor]:
-    """Return the two (in, in) sums of outer products, which all layers have in common, in double precision."""
+    """Return the two (in, in) sums of outer products, shared by all layers, in double precision."""
     if source.shape != target.shape or source.shape[1:] != (width,) or keep.shape[1:] != (width,):
         raise ParameterError(
             f"source {tuple(source.shape)}, target {tuple(target.shape)} and keep {tuple(keep.shape)} must be rows of "
@@ -68,7 +68,7 @@ def _sums(width: int, source: Tensor, target: Tensor, keep: Tensor, strength: fl
         )
     if not strength > 0:
         raise ParameterError(f"strength must be above 0, got {strength}: the system would be singular.")
-    # double precision: states of one prompt are nearly alike, and the system is badly conditioned
+    # double precision: states of one prompt are nearly equal, and the system is ill-conditioned
     c, goal, k = (tensor.double() for tensor in (source, target, keep))
     kept = k.T @ k + strength * torch.eye(width, dtype=k.dtype, device=k.device)
     return kept + c.T @ c, kept + goal.T @ c
@@ -83,7 +83,7 @@ def _solved(weight: Tensor, left: Tensor, right: Tensor) -> Tensor:
 def edit(
     unet: UNet2DConditionModel, source: Tensor, target: Tensor, keep: Tensor, strength: float
 ) -> dict[str, Tensor]:
-    """Edit all cross-attention layers in place; return the old matrices by name, to put them back.
+    """Edit all cross-attention layers in place; return the old matrices by name, to restore them.
 
     Args:
         unet: of any size and precision.
@@ -92,7 +92,7 @@ def edit(
         keep: (m, width).
         strength: see `solve`.
     """
-    layers = cross_attention(unet)
+    layers = key_value_projections(unet)
     first = next(iter(layers.values())).weight
     source, target, keep = (tensor.to(first.device) for tensor in (source, target, keep))
     sums = _sums(first.shape[1], source, target, keep, strength)
@@ -107,7 +107,7 @@ def edit(
 def redirect(
     pipe: StableDiffusionPipeline, pairs: Sequence[tuple[str, str]], keep: Sequence[str], strength: float
 ) -> dict[str, Tensor]:
-    """Let the UNet read each source prompt as its target prompt, position by position; return the old matrices.
+    """Make the UNet read each source prompt as its target prompt, position by position; return the old matrices.
 
     Args:
         pipe: its UNet is changed in place.

@@ -1,12 +1,12 @@
-"""A gate and a map behind the text encoder: texts about the one concept are read as texts about the other.
+"""A gate and a linear map behind the text encoder: texts about one concept are read as texts about the other.
 
-A linear edit of cross-attention has to treat all texts by one matrix, so what it does to "mare" it does, in part, to
-"mule". Here the two questions are parted. Whether a text speaks of a horse is asked of the state that sums it up, by a
-logistic regression. Only if so are its states changed, each by a matrix that was fitted to pairs of sentences: the
-minimum of sum |W c - c*|^2 + strength |W - 1|^2, which is the edit of `closed_form` for a layer that does nothing.
+A linear edit of cross-attention must treat all texts by one matrix, so its effect on "mare" carries over, in part, to
+"mule". Here the two questions are separated. Whether a text is about a horse is decided by a logistic regression on its
+pooled state. Only then are its states changed, each by a matrix that was fitted to pairs of sentences: the minimum of
+sum |W c - c*|^2 + strength |W - 1|^2, which is the edit of `closed_form` for an identity layer.
 
-No weight of the pipeline changes, nothing is trained by gradients, and a text that the gate does not let in is read, to
-the last bit, as before.
+No weight of the pipeline changes, nothing is trained by gradients, and a text that the gate rejects is read as before,
+to the last bit.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from torch import Tensor
 from neoai_utils.diffusion.closed_form import solve
 from neoai_utils.diffusion.texts import paired_states, pooled
 from neoai_utils.errors import ParameterError
+from neoai_utils.hooks import hooked
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
@@ -35,18 +36,18 @@ class Redirection:
     """A fitted gate and map.
 
     Attributes:
-        weight: (width,) of the gate.
-        bias: of the gate; a text whose sum s has weight s + bias above 0, even odds, is redirected.
-        matrix: (width, width), multiplied with every state of such a text.
+        weight: (width,) float32, of the gate.
+        bias: of the gate; a text with the pooled state s is redirected if weight s + bias is above 0.
+        matrix: (width, width) float32, multiplied with every state of such a text.
     """
 
     weight: Tensor
     bias: float
     matrix: Tensor
 
-    def odds(self, sums: Tensor) -> Tensor:
-        """Return the log-odds (n,) that texts with these sums (n, width) speak of the source concept."""
-        return sums.float() @ self.weight.to(sums.device) + self.bias
+    def log_odds(self, pooled_states: Tensor) -> Tensor:
+        """Return the log-odds (n,) that texts with these pooled states, (n, width), are about the source concept."""
+        return pooled_states.float() @ self.weight.to(pooled_states.device) + self.bias
 
 
 @torch.no_grad()
@@ -59,10 +60,10 @@ def fit(
     """Fit the gate to source prompts against others, and the map to the pairs.
 
     Args:
-        pipe: whose text encoder is asked.
+        pipe: provides tokenizer and text encoder.
         pairs: (source prompt, target prompt).
         others: prompts to be read as before; the empty one, of classifier-free guidance, should be among them.
-        strength: pull of the map towards leaving states alone.
+        strength: pull of the map towards the identity.
 
     Raises:
         ParameterError: there are no pairs or no others.
@@ -74,32 +75,29 @@ def fit(
     if not pairs or not others:
         raise ParameterError(f"need pairs and prompts to keep, got {len(pairs)} and {len(others)}.")
     sources, targets = zip(*pairs, strict=True)
-    sums = pooled(pipe, [*sources, *others]).float().cpu().numpy()
-    inside = np.arange(len(sums)) < len(sources)
-    scale, line = make_pipeline(
+    inputs = pooled(pipe, [*sources, *others]).float().cpu().numpy()
+    is_source = np.arange(len(inputs)) < len(sources)
+    scaler, regression = make_pipeline(
         StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
-    ).fit(sums, inside)  # fmt: skip
-    weight = line.coef_[0] / scale.scale_
-    bias = float(line.intercept_[0] - weight @ scale.mean_)
+    ).fit(inputs, is_source)  # fmt: skip
+    weight = regression.coef_[0] / scaler.scale_
+    bias = float(regression.intercept_[0] - weight @ scaler.mean_)
     source, target = (values.float() for values in paired_states(pipe, sources, targets))
-    one = torch.eye(source.shape[1], device=source.device)
-    matrix = solve(one, source, target, source[:0], strength)
+    identity = torch.eye(source.shape[1], device=source.device)
+    matrix = solve(identity, source, target, source[:0], strength)
     return Redirection(torch.tensor(weight, dtype=torch.float32), bias, matrix)
 
 
 @contextmanager
-def redirected(pipe: StableDiffusionPipeline, fitted: Redirection) -> Iterator[None]:
-    """Let the pipeline's text encoder read by a fitted gate and map, within the `with` block."""
+def redirected(pipe: StableDiffusionPipeline, redirection: Redirection) -> Iterator[None]:
+    """Apply a fitted gate and map behind the pipeline's text encoder, within the `with` block."""
 
     def hook(_module: object, _inputs: object, output: Any) -> Any:
-        inside = fitted.odds(output.pooler_output) > 0
+        passes = redirection.log_odds(output.pooler_output) > 0
         states = output.last_hidden_state
-        moved = states.float() @ fitted.matrix.to(states.device).T
-        output.last_hidden_state = torch.where(inside[:, None, None], moved.to(states.dtype), states)
+        moved = states.float() @ redirection.matrix.to(states.device).T
+        output.last_hidden_state = torch.where(passes[:, None, None], moved.to(states.dtype), states)
         return output
 
-    handle = pipe.text_encoder.register_forward_hook(hook)
-    try:
+    with hooked({pipe.text_encoder: hook}):
         yield
-    finally:
-        handle.remove()

@@ -1,8 +1,8 @@
-"""Pictures for prompts: batched, seeded prompt by prompt, streamed to disk, and resumed where a run was cut off.
+"""Pictures for prompts: batched, seeded prompt by prompt, written to disk as they are drawn, and resumed.
 
-`StableDiffusionPipeline` has no argument `seed`: `pipe(prompt, seed=1)` swallows it without a word, and the pictures
-are others each time (diffusers issue 1689). Here every prompt has a generator of its own, made from the seed and the
-prompt's number, on the CPU; so a picture depends neither on the batch that it is drawn in nor on the card.
+`StableDiffusionPipeline` has no argument `seed`: `pipe(prompt, seed=1)` ignores it silently, and the pictures differ
+each time (diffusers issue 1689). Here every prompt has its own generator on the CPU, made from the seed and the number
+of the prompt; so a picture depends neither on the batch that it is drawn in nor on the GPU.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
     from torch import nn
 
-__all__ = ["Sampling", "batch_size", "draw", "fingerprint", "load_pipeline", "noise_source"]
+__all__ = ["Sampling", "batch_size", "draw", "fingerprint", "load_pipeline", "noise_generator"]
 
 _RUN = "run.json"
 
@@ -42,13 +42,13 @@ class Sampling:
         steps: denoising steps.
         guidance: weight of the text (classifier-free guidance).
         seed: of the noise.
-        batch: prompts at once; None: as many as the memory holds.
+        batch_size: prompts at once; None: as many as fit into memory.
     """
 
     steps: int = 30
     guidance: float = 7.5
     seed: int = 42
-    batch: int | None = None
+    batch_size: int | None = None
 
 
 def load_pipeline(source: str | Path, device: torch.device, dtype: str = "") -> StableDiffusionPipeline:
@@ -57,8 +57,8 @@ def load_pipeline(source: str | Path, device: torch.device, dtype: str = "") -> 
     Args:
         source: a folder, or a name on the Hugging Face hub such as "stable-diffusion-v1-5/stable-diffusion-v1-5", for
             which a model attached on Kaggle is taken first.
-        device: where it shall run.
-        dtype: its arithmetic, such as "float32"; empty: float16 on a GPU, float32 on a CPU.
+        device: device to run on.
+        dtype: number format, such as "float32"; empty: float16 on a GPU, float32 on a CPU.
 
     Raises:
         DataError: the folder or the hub's model cannot be read.
@@ -70,9 +70,9 @@ def load_pipeline(source: str | Path, device: torch.device, dtype: str = "") -> 
     logging.disable_progress_bar()
     kind: torch.dtype = getattr(torch, dtype or ("float16" if device.type == "cuda" else "float32"))
     try:
-        found = pretrained.find(source, "model", marker="model_index.json")
+        folder = pretrained.find(source, "model", marker="model_index.json")
         pipe: StableDiffusionPipeline = StableDiffusionPipeline.from_pretrained(
-            found, safety_checker=None, requires_safety_checker=False, **_stored(Path(found))
+            folder, safety_checker=None, requires_safety_checker=False, **_weight_format(Path(folder))
         )
     except (AssetError, OSError, ValueError) as error:
         raise DataError(f"cannot load the pipeline {source}: {error}") from error
@@ -80,15 +80,15 @@ def load_pipeline(source: str | Path, device: torch.device, dtype: str = "") -> 
     return pipe.to(device, kind)
 
 
-def _stored(folder: Path) -> dict[str, object]:
-    """Return how the weights in a folder are stored, in the words of diffusers; safetensors for a model of the hub."""
+def _weight_format(folder: Path) -> dict[str, object]:
+    """Return diffusers' arguments for the weights in a folder; safetensors for a model of the hub."""
     weights = [*folder.glob("unet/*.safetensors")] or [*folder.glob("unet/*.bin")]
     half = bool(weights) and all(".fp16." in path.name for path in weights)
     pickled = any(path.suffix == ".bin" for path in weights)  # diffusers and torch read these without executing them
     return {"use_safetensors": None if pickled else True, "variant": "fp16" if half else None}
 
 
-def noise_source(seed: int, number: int) -> torch.Generator:
+def noise_generator(seed: int, number: int) -> torch.Generator:
     """Return the generator of one prompt's noise; other seeds and numbers give independent streams."""
     digest = hashlib.sha256(f"{seed}/{number}".encode()).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest[:7], "big"))
@@ -121,40 +121,40 @@ def draw(
         pipe: the pipeline, edited or not.
         prompts: any number.
         sampling: steps, guidance, seed, batch.
-        folder: where pictures are kept as soon as they are drawn. A later call that finds the same prompts, sampling,
-            label, UNet and texts' states there draws only what is missing; of anything else it removes what it finds.
-        label: of the progress bar; with a folder also the name of an edit that neither the UNet's weights nor the
-            states of the prompts show (a hook within the UNet).
+        folder: each picture is written there as soon as it is drawn. A later call with the same prompts, sampling,
+            label, UNet and text states draws only missing pictures; pictures of any other run are removed.
+        label: of the progress bar; with a folder also the name of an edit that changes neither the UNet's weights nor
+            the states of the prompts (a hook within the UNet).
 
     Returns:
         The pictures in order.
 
     Raises:
         ParameterError: there is no prompt, or fewer than one step.
-        NotANumberError: a picture is not a number; nothing of its batch is kept.
+        NotANumberError: a picture has values that are not numbers; nothing of its batch is kept.
     """
     if not prompts or sampling.steps < 1:
         raise ParameterError(f"need prompts and at least one step, got {len(prompts)} prompts, {sampling.steps} steps.")
-    size = sampling.batch or batch_size(pipe)
+    size = sampling.batch_size or batch_size(pipe)
     numbers = [range(start, min(start + size, len(prompts))) for start in range(0, len(prompts), size)]
     if folder is not None:
         _prepare(folder, pipe, prompts, sampling, label)
-    drawn: list[Image.Image] = []
+    pictures: list[Image.Image] = []
     for part in progress(numbers, label, len(numbers)):
-        kept = None if folder is None else _kept(folder, part)
-        drawn += kept if kept is not None else _draw_part(pipe, prompts, part, sampling, folder)
-    return drawn
+        stored = None if folder is None else _stored_pictures(folder, part)
+        pictures += stored if stored is not None else _draw_batch(pipe, prompts, part, sampling, folder)
+    return pictures
 
 
-def _draw_part(
+def _draw_batch(
     pipe: StableDiffusionPipeline, prompts: Sequence[str], part: range, sampling: Sampling, folder: Path | None
 ) -> list[Image.Image]:
     drawn = pipe(
         [prompts[number] for number in part],
         num_inference_steps=sampling.steps,
         guidance_scale=sampling.guidance,
-        generator=[noise_source(sampling.seed, number) for number in part],
-        output_type="np",  # as pictures, what is no number would be black
+        generator=[noise_generator(sampling.seed, number) for number in part],
+        output_type="np",  # a PIL picture would show NaN as black
     ).images
     refuse_nan(torch.from_numpy(drawn), f"the pictures of the prompts {part[0]} to {part[-1]}", pipe.unet.dtype)
     pictures: list[Image.Image] = pipe.image_processor.numpy_to_pil(drawn)
@@ -168,10 +168,10 @@ def _draw_part(
 def _prepare(
     folder: Path, pipe: StableDiffusionPipeline, prompts: Sequence[str], sampling: Sampling, label: str
 ) -> None:  # fmt: skip
-    """Write down which run a folder belongs to; remove the pictures of any other run."""
-    settings = {k: v for k, v in asdict(sampling).items() if k != "batch"}
-    seen = {"weights": fingerprint(pipe.unet), "texts": _digest(states(pipe, prompts))}  # as edited, by hooks as well
-    run = json.dumps({"prompts": list(prompts), "label": label, **seen, **settings}, ensure_ascii=False)
+    """Record the run that a folder belongs to; remove the pictures of any other run."""
+    settings = {k: v for k, v in asdict(sampling).items() if k != "batch_size"}
+    edited = {"weights": fingerprint(pipe.unet), "texts": _digest(states(pipe, prompts))}  # states include hooks
+    run = json.dumps({"prompts": list(prompts), "label": label, **edited, **settings}, ensure_ascii=False)
     make_folder(folder)
     if not (folder / _RUN).is_file() or (folder / _RUN).read_bytes() != run.encode():
         for picture in folder.glob("*.png"):
@@ -180,13 +180,13 @@ def _prepare(
             temporary.write_bytes(run.encode())
 
 
-def _kept(folder: Path, part: range) -> list[Image.Image] | None:
-    """Return a whole batch of pictures from an earlier run, None if one is missing, damaged or black all over."""
+def _stored_pictures(folder: Path, part: range) -> list[Image.Image] | None:
+    """Return a whole batch of pictures from an earlier run; None if one is missing, damaged or entirely black."""
     try:
         pictures = [Image.open(folder / f"{number:05d}.png").convert("RGB") for number in part]
     except BROKEN:
         return None
-    black = any(picture.getbbox() is None for picture in pictures)  # of a run whose numbers overflowed
+    black = any(picture.getbbox() is None for picture in pictures)  # drawn after a numeric overflow
     return None if black else pictures
 
 

@@ -1,4 +1,4 @@
-"""The judge: a CLIP that says which of four texts fits a picture best, as the competition's own scoring does."""
+"""The judge: a CLIP that picks the text that fits a picture best, as the competition's own scoring does."""
 
 from __future__ import annotations
 
@@ -8,32 +8,32 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from neoai_utils import clips
-from neoai_utils.diffusion.files import Kind, texts_for
+from neoai_utils.arrays import Integers, Mask
+from neoai_utils.diffusion.metric import Kind, texts_for
 from neoai_utils.runtime import refuse_nan
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-__all__ = ["Judge", "load_judge", "open_clip_judge", "open_judge", "right"]
+__all__ = ["Judge", "correct", "load_judge", "open_clip_judge", "open_judge"]
 
-Judge = Callable[[Sequence["Image"], Sequence[Sequence[str]]], NDArray[np.int64]]
-"""Takes n pictures and n lists of texts; returns for each picture the number of the text that fits it best."""
+Judge = Callable[[Sequence["Image"], Sequence[Sequence[str]]], Integers]
+"""(n pictures, n lists of texts) -> (n,) int64, for each picture the index of its best text."""
 
 
 def open_judge(name: str, given: Path | None, device: str = "cpu") -> Judge | None:
-    """Return the judge that a setting names.
+    """Return the judge that a parameter names.
 
     Args:
         name: "given" for the miniature's judge, or the competition's where there is none; a folder or hub name of a
             `CLIPModel`; "open_clip:<model>/<weights>"; empty for no judge.
         given: folder of the miniature's judge.
-        device: where a judge of open_clip shall run.
+        device: device of a judge of open_clip.
 
     Raises:
-        AssetError: there is no such judge, or it is out of reach.
+        AssetError: there is no such judge, or it cannot be downloaded.
     """
     if not name:
         return None
@@ -58,14 +58,14 @@ def load_judge(source: str | Path) -> Judge:
     side = model.config.vision_config.image_size
 
     @torch.inference_mode()
-    def judge(pictures: Sequence[Image], texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
-        seen = torch.stack(
+    def judge(pictures: Sequence[Image], texts: Sequence[Sequence[str]]) -> Integers:
+        inputs = torch.stack(
             [pixels.normalize(pixels.to_tensor(p.resize((side, side))), CLIP_MEAN, CLIP_STD) for p in pictures]
         )
-        known = sorted({text for line in texts for text in line})
-        words = tokenizer(known, padding=True, truncation=True, return_tensors="pt")
-        logits = torch.cat([model(pixel_values=part, **words).logits_per_image for part in torch.split(seen, 64)])
-        return _best(logits, known, texts)
+        distinct = sorted({text for line in texts for text in line})
+        tokens = tokenizer(distinct, padding=True, truncation=True, return_tensors="pt")
+        logits = torch.cat([model(pixel_values=part, **tokens).logits_per_image for part in torch.split(inputs, 64)])
+        return _best_texts(logits, distinct, texts)
 
     return judge
 
@@ -76,33 +76,33 @@ def open_clip_judge(name: str = "ViT-H-14", weights: str = "laion2b_s32b_b79k", 
     Args:
         name: open_clip's name of the architecture.
         weights: open_clip's tag of the weights, a file, or "" for random ones (tests).
-        device: where it shall run.
+        device: device to run on.
 
     Raises:
-        AssetError: the weights cannot be had.
+        AssetError: the weights cannot be downloaded.
     """
     model, prepare, tokenize = clips.load_open_clip(f"{name}/{weights}" if weights else name, "judge", device)
 
     @torch.inference_mode()
-    def judge(pictures: Sequence[Image], texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
-        known = sorted({text for line in texts for text in line})
-        words = torch.cat([model.encode_text(part.to(device)) for part in torch.split(tokenize(known), 64)])
-        words = words / words.norm(dim=1, keepdim=True)
-        seen = [model.encode_image(prepare(picture).unsqueeze(0).to(device)) for picture in pictures]
-        return _best(torch.cat(seen) @ words.T, known, texts)
+    def judge(pictures: Sequence[Image], texts: Sequence[Sequence[str]]) -> Integers:
+        distinct = sorted({text for line in texts for text in line})
+        encoded = torch.cat([model.encode_text(part.to(device)) for part in torch.split(tokenize(distinct), 64)])
+        encoded = encoded / encoded.norm(dim=1, keepdim=True)
+        images = [model.encode_image(prepare(picture).unsqueeze(0).to(device)) for picture in pictures]
+        return _best_texts(torch.cat(images) @ encoded.T, distinct, texts)
 
     return judge
 
 
-def _best(logits: torch.Tensor, known: Sequence[str], texts: Sequence[Sequence[str]]) -> NDArray[np.int64]:
-    """Compare each picture with its own texts only."""
-    refuse_nan(logits, "the judge's likenesses")
-    numbers = {text: number for number, text in enumerate(known)}
-    own = [row[[numbers[text] for text in line]].argmax() for row, line in zip(logits, texts, strict=True)]
-    return torch.stack(own).cpu().numpy()
+def _best_texts(logits: torch.Tensor, distinct: Sequence[str], texts: Sequence[Sequence[str]]) -> Integers:
+    """Return for each picture the index of the best of its own texts, from logits (pictures, distinct texts)."""
+    refuse_nan(logits, "the judge's similarities")
+    columns = {text: column for column, text in enumerate(distinct)}
+    best = [row[[columns[text] for text in line]].argmax() for row, line in zip(logits, texts, strict=True)]
+    return torch.stack(best).cpu().numpy()
 
 
-def right(judge: Judge, pictures: Sequence[Image], prompts: Sequence[str], kinds: Sequence[Kind]) -> NDArray[np.bool_]:
+def correct(judge: Judge, pictures: Sequence[Image], prompts: Sequence[str], kinds: Sequence[Kind]) -> Mask:
     """Return (n,) whether the judge sees in each picture what its prompt's kind asks for."""
     texts = [texts_for(prompt, kind) for prompt, kind in zip(prompts, kinds, strict=True)]
     return np.equal(judge(pictures, texts), 0)

@@ -1,5 +1,17 @@
-"""Task 5, Broken BERT: give lost rows of an embedding table back from the rows and texts that are left.
+"""Task 5, Broken BERT: repair zeroed rows of an embedding table from the intact rows and from unlabelled texts.
 
-`files` reads and writes the competition's files and `miniature` builds small ones. `damage` finds the lost rows and
-guards the rules; `substrings`, `wordpiece`, `ngrams`, `ranks`, `contexts` and `stacking` repair; `evaluation` measures.
+- `files`: the competition's files: read, write, check and grade.
+- `metric`: the classes, accuracy and macro-F1.
+- `models`: the broken model, its tokenizer and its embedding table.
+- `damage`: zero rows, the rules that protect the others, and hidden donors for validation.
+- `substrings`: the organisers' repair, the mean of all tokens inside a lost one.
+- `wordpiece`: the mean of the tokens that WordPiece cuts a lost token into.
+- `ngrams`: character n-grams with nearest neighbours and ridge regression.
+- `ranks`: the row that a token's rank in the vocabulary predicts.
+- `cooccurrence`: counts of context words in the texts.
+- `contexts`: rows from context words (a la carte, FOCUS).
+- `gaussian_process`: the correction of a repair by context similarity.
+- `stacking`: the linear combination of repairs, and the length of rows.
+- `evaluation`: predictions of the classifier, and measures of a repair without labels.
+- `miniature/`: how the small competition is made.
 """

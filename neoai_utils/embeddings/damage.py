@@ -1,7 +1,7 @@
-"""What is lost and what is left: zero rows found, the rules guarded, and more rows hidden to practise on.
+"""Lost rows and the rules: find zero rows, guard the intact ones, and hide donors for validation.
 
-The rules of the task, in code: a repair sees the table, the vocabulary and unlabelled texts; it may write only into
-rows that were zero, and every other row stays as it was to the last bit (`repaired`, `check_rules`).
+The rules of the task, in code: a repair sees the table, the vocabulary and unlabelled texts. It may write only into
+rows that were zero; every other row stays the same to the last bit (`repaired`, `check_rules`).
 """
 
 from __future__ import annotations
@@ -12,76 +12,72 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neoai_utils.arrays import Float32, Float64, Integers
 from neoai_utils.errors import DataError
 
 __all__ = [
-    "Damage", "Floats", "Ids", "break_rows", "centred_cosine", "check_rules", "cross_fit", "find", "hide",
-    "repaired", "silent",
+    "Damage", "break_rows", "centred_cosine", "check_rules", "cross_fit", "find", "hide", "is_special", "repaired",
 ]  # fmt: skip
 
-Floats = NDArray[np.float32]
-Ids = NDArray[np.intp]
-
-_SILENT = re.compile(r"\[(PAD|UNK|CLS|SEP|MASK|unused\d+)\]")
+_SPECIAL = re.compile(r"\[(PAD|UNK|CLS|SEP|MASK|unused\d+)\]")
 
 
 @dataclass(frozen=True)
 class Damage:
-    """A broken table.
+    """A broken embedding table.
 
     Attributes:
-        words: the vocabulary, token by id.
+        tokens: the vocabulary, token by id.
         table: (tokens, size) float32, zero in the lost rows.
-        lost: ids of the lost rows, ascending.
-        donors: ids of the intact rows that stand for words (no special or unused token), ascending.
+        lost: (lost,) int64 ids of the lost rows, ascending.
+        donors: (donors,) int64 ids of the intact rows that stand for words (no special or unused token), ascending.
     """
 
-    words: tuple[str, ...]
-    table: Floats
-    lost: Ids
-    donors: Ids
+    tokens: tuple[str, ...]
+    table: Float32
+    lost: Integers
+    donors: Integers
 
     @cached_property
-    def mean(self) -> Floats:
-        """The mean donor row, (size,): what a row is as long as nothing is known about it."""
+    def mean(self) -> Float32:
+        """The mean donor row, (size,) float32: the best guess for a row about which nothing is known."""
         return np.asarray(self.table[self.donors].mean(axis=0), dtype=np.float32)
 
     @cached_property
     def donor_ids(self) -> dict[str, int]:
         """Token -> id of every donor."""
-        return {self.words[i]: int(i) for i in self.donors}
+        return {self.tokens[i]: int(i) for i in self.donors}
 
 
-def silent(word: str) -> bool:
-    """Tell whether a token says nothing by its spelling: special tokens and `[unused17]`."""
-    return _SILENT.fullmatch(word) is not None
+def is_special(token: str) -> bool:
+    """Tell whether a token is a special one or `[unused17]`: its spelling has no meaning."""
+    return _SPECIAL.fullmatch(token) is not None
 
 
-def find(table: Floats, words: Sequence[str]) -> Damage:
-    """Find the rows of `table` (tokens, size) that are exactly zero.
+def find(table: Float32, tokens: Sequence[str]) -> Damage:
+    """Find the rows of `table`, (tokens, size), that are exactly zero.
 
     Raises:
         DataError: vocabulary and table differ in length, the table has values that are not finite, or no row is
             lost or none is left.
     """
     table = np.asarray(table, dtype=np.float32)
-    if table.ndim != 2 or len(table) != len(words):
+    if table.ndim != 2 or len(table) != len(tokens):
         raise DataError(
-            f"the vocabulary has {len(words)} tokens, the embedding table the shape {table.shape}: "
+            f"the vocabulary has {len(tokens)} tokens, the embedding table the shape {table.shape}: "
             "take tokenizer and model from the same folder."
         )
     if not np.isfinite(table).all():
         raise DataError("the embedding table holds values that are not finite.")
     zero = ~table.any(axis=1)
-    donors = np.flatnonzero(~zero & ~np.array([silent(word) for word in words]))
+    donors = np.flatnonzero(~zero & ~np.array([is_special(token) for token in tokens]))
     if not zero.any() or len(donors) == 0:
         raise DataError(f"{int(zero.sum())} of {len(table)} rows are zero: nothing to repair or to learn from.")
-    return Damage(tuple(words), table, np.flatnonzero(zero), donors)
+    return Damage(tuple(tokens), table, np.flatnonzero(zero), donors)
 
 
-def break_rows(table: Floats, count: int, seed: int, spare: Sequence[int] = ()) -> Floats:
+def break_rows(table: Float32, count: int, seed: int, spare: Sequence[int] = ()) -> Float32:
     """Return a copy of `table` with `count` rows set to zero, drawn evenly from all but those in `spare`."""
     drawn = np.random.default_rng(seed).choice(np.setdiff1d(np.arange(len(table)), spare), count, replace=False)
     broken = table.copy()
@@ -89,11 +85,11 @@ def break_rows(table: Floats, count: int, seed: int, spare: Sequence[int] = ()) 
     return broken
 
 
-def hide(damage: Damage, rows: Ids) -> Damage:
-    """Play the game on rows that are known: a `Damage` whose lost rows are these donors (the real ones stay lost).
+def hide(damage: Damage, rows: Integers) -> Damage:
+    """Return a `Damage` whose lost rows are the given donors; the rows that are really lost stay zero.
 
-    Whatever a repair gives for them can be compared with `damage.table[rows]`: this is how strengths are chosen
-    and combinations are learned without a single label.
+    What a repair gives for hidden donors can be compared with `damage.table[rows]`. So strengths are chosen and
+    combinations are learned without a label.
     """
     rows = np.sort(rows)
     table = damage.table.copy()
@@ -101,35 +97,42 @@ def hide(damage: Damage, rows: Ids) -> Damage:
     return replace(damage, table=table, lost=rows, donors=np.setdiff1d(damage.donors, rows))
 
 
-def cross_fit(repair: Callable[[Damage], Floats], damage: Damage, rows: Ids, seed: int = 0) -> Floats:
-    """Return what a repair gives for donors that it has not seen, (rows, size).
+def cross_fit(repair: Callable[[Damage], Float32], damage: Damage, rows: Integers) -> Float32:
+    """Return what a repair gives for hidden donors, (rows, size) float32.
 
-    The donors in `rows` (ascending) are hidden one half at a time; `repair` gets the damage with that half lost.
+    Args:
+        repair: gets the damage with one half of the rows hidden, then with the other half; returns (lost, size).
+        damage: the broken table.
+        rows: (rows,) ids of donors, ascending.
     """
-    half = np.random.default_rng(seed).permutation(len(rows)) % 2
-    given = np.empty((len(rows), damage.table.shape[1]), dtype=np.float32)
+    half = np.random.default_rng(0).permutation(len(rows)) % 2
+    predictions = np.empty((len(rows), damage.table.shape[1]), dtype=np.float32)
     for side in (0, 1):
-        given[half == side] = repair(hide(damage, rows[half == side]))
-    return given
+        predictions[half == side] = repair(hide(damage, rows[half == side]))
+    return predictions
 
 
-def repaired(damage: Damage, rows: Floats) -> Floats:
-    """Return the table with `rows` (lost, size) in the place of the lost ones.
+def repaired(damage: Damage, rows: Float32) -> Float32:
+    """Return the table, (tokens, size) float32, with `rows`, (lost, size), written into the lost rows.
 
     Raises:
         DataError: `rows` has the wrong shape or values that are not finite.
     """
-    if rows.shape != (len(damage.lost), damage.table.shape[1]) or not np.isfinite(rows).all():
-        wanted = (len(damage.lost), damage.table.shape[1])
-        raise DataError(f"a repair must give finite rows of shape {wanted}, not {rows.shape}.")
+    shape = (len(damage.lost), damage.table.shape[1])
+    if rows.shape != shape or not np.isfinite(rows).all():
+        raise DataError(f"a repair must give finite rows of shape {shape}, not {rows.shape}.")
     table = damage.table.copy()
     table[damage.lost] = rows
     check_rules(damage.table, table)
     return table
 
 
-def check_rules(before: Floats, after: Floats) -> None:
+def check_rules(before: Float32, after: Float32) -> None:
     """Check that only rows that were zero have changed, the rest being the same to the last bit.
+
+    Args:
+        before: (tokens, size) the broken table.
+        after: (tokens, size) the repaired one.
 
     Raises:
         DataError: naming the first row that breaks the rule.
@@ -146,10 +149,15 @@ def check_rules(before: Floats, after: Floats) -> None:
         )
 
 
-def centred_cosine(rows: Floats, truth: Floats, mean: Floats) -> NDArray[np.float64]:
-    """Return the cosine of each pair of rows after the mean is taken off, (rows,); 0 for a row at the mean.
+def centred_cosine(rows: Float32, truth: Float32, mean: Float32) -> Float64:
+    """Return the cosine of each pair of rows after the mean is subtracted, (rows,) float64; 0 for a row at the mean.
 
-    All rows share a large common part; left in, it makes even the constant mean look similar to every row.
+    All rows share a large common part; with it, even the constant mean is similar to every row.
+
+    Args:
+        rows: (rows, size).
+        truth: (rows, size).
+        mean: (size,).
     """
     a, b = (rows - mean).astype(np.float64), (truth - mean).astype(np.float64)
     norms = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)

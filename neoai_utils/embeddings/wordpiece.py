@@ -1,6 +1,7 @@
-"""Fast Vocabulary Transfer: the mean of the pieces that WordPiece itself would cut a lost token into.
+"""Fast Vocabulary Transfer: the mean of the tokens that WordPiece itself cuts a lost token into.
 
-Gee et al., "Fast Vocabulary Transfer for Language Model Compression", EMNLP 2022 (arXiv 2402.09977).
+Gee et al., "Fast Vocabulary Transfer for Language Model Compression", EMNLP 2022 (arXiv 2402.09977). The tokenizers
+library cannot do the cut: its WordPiece always takes a word from its start, while a lost token may continue one ("##").
 """
 
 from __future__ import annotations
@@ -9,37 +10,38 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from neoai_utils.embeddings.damage import Damage, Floats
+from neoai_utils.arrays import Float32
+from neoai_utils.embeddings.damage import Damage
 
-__all__ = ["pieces", "wordpiece_mean"]
+__all__ = ["cut", "wordpiece_mean"]
 
 
-def pieces(token: str, known: Mapping[str, int]) -> list[int]:
-    """Cut `token` from the left into the longest known pieces (WordPiece's greedy rule); return their ids.
+def cut(token: str, vocabulary: Mapping[str, int]) -> list[int]:
+    """Cut `token` from the left into the longest tokens of the vocabulary (WordPiece's greedy rule); return their ids.
 
-    Pieces inside a word carry "##", as does a token that continues a word itself. Where no piece fits, the result
-    is empty.
+    Tokens inside a word carry "##", as does the first one if `token` continues a word itself. Where no token fits, the
+    result is empty.
     """
-    inside = token.startswith("##") and len(token) > 2
-    text = token[2:] if inside else token
-    found, start = [], 0
+    continues = token.startswith("##") and len(token) > 2
+    text = token[2:] if continues else token
+    ids, start = [], 0
     while start < len(text):
-        prefix = "##" if inside or start else ""
+        prefix = "##" if continues or start else ""
         for end in range(len(text), start, -1):
-            if prefix + text[start:end] in known:
-                found.append(known[prefix + text[start:end]])
+            if prefix + text[start:end] in vocabulary:
+                ids.append(vocabulary[prefix + text[start:end]])
                 start = end
                 break
         else:
             return []
-    return found
+    return ids
 
 
-def wordpiece_mean(damage: Damage) -> Floats:
-    """Return the mean row of each lost token's pieces, (lost, size); the mean donor row where there are none."""
+def wordpiece_mean(damage: Damage) -> Float32:
+    """Return the mean row of each lost token's cut, (lost, size) float32; the mean donor row where there is none."""
     rows = np.tile(damage.mean, (len(damage.lost), 1))
     for row, i in enumerate(damage.lost):
-        found = pieces(damage.words[i], damage.donor_ids)
-        if found:
-            rows[row] = damage.table[found].mean(axis=0)
+        ids = cut(damage.tokens[i], damage.donor_ids)
+        if ids:
+            rows[row] = damage.table[ids].mean(axis=0)
     return rows

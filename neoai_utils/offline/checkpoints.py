@@ -1,4 +1,4 @@
-"""Build models of `transformers` from weights that came out of a file of another format."""
+"""Models of transformers from weights of other file formats."""
 
 from __future__ import annotations
 
@@ -20,13 +20,16 @@ __all__ = ["load_strictly", "need"]
 
 
 def load_strictly(model_class: type[Model], folder: Path | None, **options: Any) -> Model:
-    """Return `model_class.from_pretrained(folder, **options)` for evaluation, with every weight accounted for.
+    """Return `model_class.from_pretrained(folder, **options)` in evaluation mode; all weights must fit.
 
-    Without a folder, the options `config` and `state_dict` describe the model. The weights have the names of the
-    published checkpoint; transformers renames them where its version calls a layer otherwise.
+    Args:
+        model_class: the class of the model.
+        folder: its checkpoint; None: the options `config` and `state_dict` describe the model. The weights have the
+            names of the published checkpoint; transformers renames them if its version uses other names.
+        options: further arguments of `from_pretrained`.
 
     Raises:
-        AssetError: a weight is missing, left over or misshapen.
+        AssetError: a weight is missing, unexpected or of another shape.
     """
     with _no_bars():
         model, report = model_class.from_pretrained(folder, output_loading_info=True, **options)
@@ -38,7 +41,15 @@ def load_strictly(model_class: type[Model], folder: Path | None, **options: Any)
 
 
 def need(*packages: str, purpose: str) -> None:
-    """Raise `AssetError` that names the remedy if one of the importable `packages` is not installed."""
+    """Check that packages are installed.
+
+    Args:
+        packages: their import names.
+        purpose: what needs them, for the message.
+
+    Raises:
+        AssetError: one is not installed; the message names the remedy.
+    """
     missing = [package for package in packages if importlib.util.find_spec(package) is None]
     if missing:
         raise AssetError(f"{purpose} needs {' and '.join(missing)}: pip install {' '.join(missing)}")
@@ -46,15 +57,15 @@ def need(*packages: str, purpose: str) -> None:
 
 @contextmanager
 def _no_bars() -> Iterator[None]:
-    """Keep the bars that transformers draws while it loads out of notebooks and logs.
+    """Disable the progress bars that transformers draws while it loads a model.
 
-    Its own switch does not reach the bar of the GGUF reader; all of them are tqdm's, made with this class.
+    Its own option does not affect the bar of the GGUF reader. All bars are objects of this class of tqdm.
     """
     from tqdm.auto import tqdm
 
-    drawn = tqdm.__init__
-    tqdm.__init__ = partialmethod(drawn, disable=True)
+    original = tqdm.__init__
+    tqdm.__init__ = partialmethod(original, disable=True)
     try:
         yield
     finally:
-        tqdm.__init__ = drawn
+        tqdm.__init__ = original

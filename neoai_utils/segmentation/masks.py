@@ -1,8 +1,8 @@
-"""Masks of real folders: whatever a drawing program or a data set calls a mask, read as animal or background.
+"""Mask files of any common format, read as animal or background.
 
 The competition's masks are 8-bit grey PNGs of 0 and 255. Others number the classes (0 and 1, a palette, Oxford's
-trimaps), keep the mask in the alpha channel, or blur it a little as JPEG does. What can be meant in one way only is
-read, and the assumption told; the rest is refused with what is in the file.
+trimaps), store the mask in the alpha channel, or blur it slightly as JPEG does. A file with one possible meaning is
+read, and the assumption is reported; any other file is refused with a list of its values.
 """
 
 from __future__ import annotations
@@ -16,23 +16,26 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from neoai_utils import pictures
+from neoai_utils.arrays import Float64, Integers, Mask, Picture
 from neoai_utils.errors import DataError, first_of, warn
 
-__all__ = ["read", "told"]
+__all__ = ["read", "warn_of_assumptions"]
 
-Mask = NDArray[np.bool_]
-
-_CLOSE = 32  # grey levels that JPEG or smoothing moves black and white
-_MIXED = 0.05  # share of pixels that may lie between them, along the animal's edge
+_CLOSE = 32  # grey levels by which JPEG or smoothing may change black and white
+_MAX_BETWEEN = 0.05  # share of pixels that may lie between them, along the animal's edge
 _CLASSES = 20  # of PASCAL VOC, whose masks mark borders by 255
 _REMEDY = "Write 255 where the animal is and 0 elsewhere, as an 8-bit grey PNG."
 _VOID = "255, the border, counted to the animal"
 
 
-def told(assumed: Iterable[tuple[Path, str]]) -> None:
-    """Warn of what was assumed about masks: once for each assumption, with the first file and how many follow."""
+def warn_of_assumptions(assumptions: Iterable[tuple[Path, str]]) -> None:
+    """Warn once of each assumption about masks, with the first file and the number of further ones.
+
+    Args:
+        assumptions: (file, the text that `read` returned).
+    """
     by_text: dict[str, list[Path]] = {}
-    for path, text in assumed:
+    for path, text in assumptions:
         if text:
             by_text.setdefault(text, []).append(path)
     for text, paths in by_text.items():
@@ -40,14 +43,14 @@ def told(assumed: Iterable[tuple[Path, str]]) -> None:
 
 
 def read(path: Path, *, turned: bool = True) -> tuple[Mask, str]:
-    """Return a mask, (height, width) bool, True where the animal is, and what was assumed, "" for nothing.
+    """Return a mask, (height, width) bool, True where the animal is, and the assumption made, "" for none.
 
     Args:
         path: the file.
-        turned: turn it as its EXIF data say.
+        turned: rotate it as its EXIF data say.
 
     Raises:
-        DataError: the file is no picture, or what its values mean cannot be told; names the values and the remedy.
+        DataError: the file is no picture, or the meaning of its values is not clear; names the values and the remedy.
     """
     with pictures.opened(path, "mask") as image:
         image.load()
@@ -68,7 +71,7 @@ def read(path: Path, *, turned: bool = True) -> tuple[Mask, str]:
         return _of_colours(np.asarray(image.convert("RGB")), lossy, path)
 
 
-def _of_alpha(alpha: NDArray[np.uint8], colours: NDArray[np.uint8], path: Path) -> tuple[Mask, str]:
+def _of_alpha(alpha: NDArray[np.uint8], colours: Picture, path: Path) -> tuple[Mask, str]:
     """Read the alpha channel, unless the colours hold another mask."""
     mask, _ = _of_numbers(alpha, True, path)
     coloured = colours.any(axis=2)
@@ -87,7 +90,7 @@ def _of_palette(image: Image.Image, path: Path) -> tuple[Mask, str]:
     return _of_numbers(np.asarray(image), False, path)
 
 
-def _of_colours(values: NDArray[np.uint8], lossy: bool, path: Path) -> tuple[Mask, str]:
+def _of_colours(values: Picture, lossy: bool, path: Path) -> tuple[Mask, str]:
     if np.ptp(values, axis=2).max() <= _CLOSE // 2:
         return _of_numbers(np.asarray(Image.fromarray(values).convert("L")), lossy, path)
     colours = _distinct(values)
@@ -97,7 +100,7 @@ def _of_colours(values: NDArray[np.uint8], lossy: bool, path: Path) -> tuple[Mas
     raise DataError(f"{path} is a picture of {len(colours)} colours, not a mask. {_REMEDY}")
 
 
-def _distinct(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _distinct(values: Picture) -> NDArray[np.uint8]:
     """Return the distinct colours of (height, width, 3), black first."""
     packed = values.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], dtype=np.uint32)
     single = np.unique(packed)
@@ -106,9 +109,9 @@ def _distinct(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 def _of_numbers(values: NDArray[Any], lossy: bool, path: Path) -> tuple[Mask, str]:
     """Read grey values or the numbers of classes."""
-    there, counts = np.unique(values, return_counts=True)
-    numbers = set(there.tolist())
-    if not np.isfinite(there.astype(float)).all():
+    distinct, counts = np.unique(values, return_counts=True)
+    numbers = set(distinct.tolist())
+    if not np.isfinite(distinct.astype(float)).all():
         raise DataError(f"{path} holds a number that is none (NaN or infinity). {_REMEDY}")
     if numbers <= {0, 255} or numbers <= {0, 65535}:
         return np.asarray(values != 0), ""
@@ -122,18 +125,18 @@ def _of_numbers(values: NDArray[Any], lossy: bool, path: Path) -> tuple[Mask, st
         number = f"{classes.pop():g}"
         void = f", {_VOID}" if 255 in numbers else ""
         return np.asarray(values != 0), f"it holds 0 and {number}; {number} is read as the animal{void}"
-    if _is_blurred(there.astype(float), counts, lossy):
-        top = 255 if there[-1] <= 255 else 65535
+    if _is_blurred(distinct.astype(float), counts, lossy):
+        top = 255 if distinct[-1] <= 255 else 65535
         return np.asarray(values > top / 2), "it holds values between 0 and 255, as JPEG leaves them; cut at 128"
-    shares = [f"{number:g} ({count / values.size:.0%})" for number, count in zip(there, counts, strict=True)]
+    shares = [f"{number:g} ({count / values.size:.0%})" for number, count in zip(distinct, counts, strict=True)]
     shown = ", ".join(shares[:6]) + (" …" if len(shares) > 6 else "")
     raise DataError(f"{path} must hold only 0 and 255, but holds {shown}. {_REMEDY}")
 
 
-def _is_blurred(there: NDArray[np.float64], counts: NDArray[np.int64], lossy: bool) -> bool:
-    """Tell black and white, blurred a little, from a few classes and from a grey picture."""
-    top = 255 if there[-1] <= 255 else 65535
+def _is_blurred(distinct: Float64, counts: Integers, lossy: bool) -> bool:
+    """Return whether grey values are a slightly blurred black-and-white mask, not classes or a grey picture."""
+    top = 255 if distinct[-1] <= 255 else 65535
     near = _CLOSE * top / 255
-    between = (there > near) & (there < top - near)
-    several = lossy or len(there) > 8 or bool(((there >= top - near) & (there < top)).any())
-    return several and bool(there[-1] >= top - near) and float(counts[between].sum() / counts.sum()) <= _MIXED
+    between = (distinct > near) & (distinct < top - near)
+    several = lossy or len(distinct) > 8 or bool(((distinct >= top - near) & (distinct < top)).any())
+    return several and bool(distinct[-1] >= top - near) and float(counts[between].sum() / counts.sum()) <= _MAX_BETWEEN

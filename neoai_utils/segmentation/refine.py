@@ -1,12 +1,12 @@
 """From a coarse map of probabilities to a mask that follows the picture's edges.
 
 GrabCut: Rother, Kolmogorov and Blake 2004 ("GrabCut: interactive foreground extraction using iterated graph cuts"), in
-OpenCV's implementation: a colour model of the animal and one of the ground, and the cut between them that runs along
-edges. Where the original asks a person for a rectangle, the probe's map says what is surely animal and surely ground.
+OpenCV's implementation: a colour model of the animal, one of the background, and the cut between them that runs along
+edges. Where the original asks a person for a rectangle, the probe's map gives certain animal and certain background.
 
-Guided filter: He, Sun and Tang 2010 ("Guided Image Filtering"), in its fast form on a shrunken guide (He and Sun 2015,
-1505.00996): the filter's output is, in each window, a linear function of the guide's colours, so it is smooth where the
-picture is and breaks where the picture does.
+Guided filter: He, Sun and Tang 2010 ("Guided Image Filtering"), in its fast form on a downscaled guide (He and Sun
+2015, 1505.00996): the filter's output is, in each window, a linear function of the guide's colours, so it is smooth
+where the picture is smooth and has edges where the picture has them.
 """
 
 from __future__ import annotations
@@ -16,63 +16,69 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from scipy import ndimage
 from torch.nn import functional
 
-from neoai_utils.segmentation.files import iou
+from neoai_utils.arrays import Float32, Mask, Picture
+from neoai_utils.segmentation.metric import iou
 
-__all__ = ["blend", "cut_blended", "each", "grab_cut", "guided_filter", "largest_part", "upsample", "upsampled"]
+__all__ = [
+    "blend", "cut_blended", "grab_cut", "guided_filter", "in_parallel", "largest_part", "upsample", "upsampled",
+]  # fmt: skip
 
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-Map = NDArray[np.float32]
 _COLOUR_CLUSTERS = 5  # OpenCV fits five to each side and refuses fewer pixels
 
 
-def upsample(heat: Map, size: tuple[int, int]) -> Map:
-    """Stretch a (rows, columns) map to `size` (height, width), bilinearly."""
+def upsample(heat: Float32, size: tuple[int, int]) -> Float32:
+    """Resize a (rows, columns) float32 map to `size` (height, width), bilinearly."""
     stretched = functional.interpolate(
         torch.from_numpy(heat)[None, None].float(), size=size, mode="bilinear", align_corners=False
     )
     return stretched[0, 0].numpy()
 
 
-def upsampled(picture: Picture, heat: Map) -> Map:
-    """Stretch a map to the size of its picture: the refiner that does nothing else."""
+def upsampled(picture: Picture, heat: Float32) -> Float32:
+    """Resize a map to the size of its picture, (height, width) float32: the refiner that does nothing else."""
     return upsample(heat, (picture.shape[0], picture.shape[1]))
 
 
-def guided_filter(picture: Picture, heat: Map, radius: int = 4, epsilon: float = 1e-3, side: int = 112) -> Map:
+def guided_filter(picture: Picture, heat: Float32, radius: int = 4, epsilon: float = 1e-3, side: int = 112) -> Float32:
     """Filter a probability map along the edges of a colour picture.
 
     Args:
         picture: (height, width, 3) uint8.
-        heat: (rows, columns) map of any size.
-        radius: half width of the window in pixels of the shrunken picture.
-        epsilon: how much colour variance counts as an edge, for colours in 0..1.
-        side: the shorter side of the shrunken picture in pixels.
+        heat: (rows, columns) float32 map of any size.
+        radius: half width of the window in pixels of the downscaled picture.
+        epsilon: colour variance that counts as an edge, for colours in 0..1.
+        side: the shorter side of the downscaled picture in pixels.
 
     Returns:
         (height, width) float32.
     """
-    height, width = picture.shape[:2]
-    shrink = min(1.0, side / min(height, width))
-    small = (max(2, round(height * shrink)), max(2, round(width * shrink)))
-    guide = np.asarray(Image.fromarray(picture).resize(small[::-1], Image.Resampling.BOX), dtype=np.float32)
-    slope, offset = _local_lines(guide / np.float32(255), upsample(heat, small), radius, epsilon)
+    size = (picture.shape[0], picture.shape[1])
+    small = _downscaled(picture, side)
+    guide = small.astype(np.float32) / np.float32(255)
+    slope, offset = _local_lines(guide, upsample(heat, (small.shape[0], small.shape[1])), radius, epsilon)
     full = picture.astype(np.float32) / 255
-    result = upsample(offset, (height, width))
+    result = upsample(offset, size)
     for channel in range(3):
-        result += upsample(slope[..., channel], (height, width)) * full[..., channel]
+        result += upsample(slope[..., channel], size) * full[..., channel]
     return result
 
 
-def _local_lines(guide: Map, target: Map, radius: int, epsilon: float) -> tuple[Map, Map]:
-    """Return the windows' mean line target = slope . guide + offset: (h, w, 3) and (h, w)."""
+def _downscaled(picture: Picture, side: int) -> Picture:
+    """Shrink a picture so that its shorter side has at most `side` pixels."""
+    height, width = picture.shape[:2]
+    scale = min(1.0, side / min(height, width))
+    size = (max(2, round(width * scale)), max(2, round(height * scale)))
+    return np.asarray(Image.fromarray(picture).resize(size, Image.Resampling.BOX))
 
-    def box(values: Map) -> Map:
+
+def _local_lines(guide: Float32, target: Float32, radius: int, epsilon: float) -> tuple[Float32, Float32]:
+    """Fit target = slope . guide + offset in each window; return the windows' means, (h, w, 3) and (h, w)."""
+
+    def box(values: Float32) -> Float32:
         size = (2 * radius + 1, 2 * radius + 1) + (1,) * (values.ndim - 2)
         return np.asarray(ndimage.uniform_filter(values, size=size, mode="reflect"))
 
@@ -86,73 +92,73 @@ def _local_lines(guide: Map, target: Map, radius: int, epsilon: float) -> tuple[
 
 
 def grab_cut(
-    picture: Picture, heat: Map, *, likely: float = 0.4, certain: float = 0.95, side: int = 240, rounds: int = 2
-) -> Map:
-    """Return the graph cut that a map of estimates starts.
+    picture: Picture, heat: Float32, *, start: float = 0.4, certain: float = 0.95, side: int = 240, rounds: int = 2
+) -> Float32:
+    """Return the graph cut of a picture that a map of estimates initialises.
 
     Args:
         picture: (height, width, 3) uint8.
-        heat: (rows, columns) map of any size.
-        likely: from here on a pixel starts as "probably animal", below as "probably ground"; the cut may change both.
-        certain: pixels at or above are animal and those at or below 1 - certain are ground, whatever their colour.
-        side: the shorter side in pixels at which the cut is made.
-        rounds: how often colour models and cut are made anew.
+        heat: (rows, columns) float32 map of any size.
+        start: pixels at or above start as "probably animal", the others as "probably background"; the cut may change
+            both.
+        certain: pixels at or above are animal and those at or below 1 - certain are background, whatever their colour.
+        side: the shorter side in pixels of the downscaled picture that is cut.
+        rounds: how often the colour models and the cut are computed.
 
     Returns:
-        (height, width) float32, 1 for animal and 0 for ground, in between along the stretched edge. Where there is
-        no animal or no ground to start from, what lies at or above `likely`.
+        (height, width) float32, 1 for animal and 0 for background, in between along the resized edge. If there is
+        no animal or no background to start from: 1 where the map is at or above `start`.
     """
     import cv2
 
-    height, width = picture.shape[:2]
-    shrink = min(1.0, side / min(height, width))
-    small = (max(2, round(height * shrink)), max(2, round(width * shrink)))
-    seen = np.asarray(Image.fromarray(picture).resize(small[::-1], Image.Resampling.BOX))
-    start = upsample(heat, small)
-    marks = np.where(start >= likely, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    marks[start >= certain], marks[start <= 1.0 - certain] = cv2.GC_FGD, cv2.GC_BGD
-    animal = marks % 2 == 1  # OpenCV's numbers of both kinds of foreground are odd
+    small = _downscaled(picture, side)
+    estimate = upsample(heat, (small.shape[0], small.shape[1]))
+    labels = np.where(estimate >= start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[estimate >= certain], labels[estimate <= 1.0 - certain] = cv2.GC_FGD, cv2.GC_BGD
+    animal = labels % 2 == 1  # OpenCV's numbers of both kinds of foreground are odd
     if min(np.count_nonzero(animal), np.count_nonzero(~animal)) >= _COLOUR_CLUSTERS:
-        cv2.setRNGSeed(0)  # the colour models start from k-means
+        cv2.setRNGSeed(0)  # k-means initialises the colour models
         models = np.zeros((2, 1, 65))
-        cv2.grabCut(np.ascontiguousarray(seen), marks, None, models[0], models[1], rounds, cv2.GC_INIT_WITH_MASK)
-    return upsample((marks % 2).astype(np.float32), (height, width))
+        cv2.grabCut(np.ascontiguousarray(small), labels, None, models[0], models[1], rounds, cv2.GC_INIT_WITH_MASK)
+    return upsample((labels % 2).astype(np.float32), (picture.shape[0], picture.shape[1]))
 
 
-def blend(heat: Map, cut: Map, *, share: float = 0.7, trust: float = 0.0, likely: float = 0.4) -> Map:
-    """Blend a map with the cut that it started, unless the two disagree.
+def blend(heat: Float32, cut: Float32, *, weight: float = 0.7, min_iou: float = 0.0, start: float = 0.4) -> Float32:
+    """Average a map and the cut that it initialised, unless the two disagree.
 
     Args:
-        heat: (rows, columns) map of any size.
-        cut: `grab_cut`'s, (height, width).
-        share: weight of the cut; 0 leaves the map as it is.
-        trust: where the IoU of the cut with what the map holds at or above `likely` is lower than this, the cut has
-            swallowed ground or lost the animal, and the map stays alone.
-        likely: what the cut was started with.
+        heat: (rows, columns) float32 map of any size.
+        cut: the result of `grab_cut`, (height, width) float32.
+        weight: of the cut, 0 to 1; 0 returns the map alone.
+        min_iou: smallest IoU of the cut with the pixels whose map is at or above `start`. Below it the cut has grown
+            into the background or lost the animal, and the map alone is returned.
+        start: the value that `grab_cut` was given.
 
     Returns:
         (height, width) float32.
     """
     full = upsample(heat, (cut.shape[0], cut.shape[1]))
-    if iou(cut >= 0.5, full >= likely) < trust:
+    if iou(cut >= 0.5, full >= start) < min_iou:
         return full
-    return np.asarray((1.0 - share) * full + share * cut, dtype=np.float32)
+    return np.asarray((1.0 - weight) * full + weight * cut, dtype=np.float32)
 
 
-def cut_blended(picture: Picture, heat: Map, *, likely: float = 0.4, share: float = 0.7, trust: float = 0.0) -> Map:
-    """Return the `blend` of a map with its own `grab_cut`, (height, width) float32."""
-    return blend(heat, grab_cut(picture, heat, likely=likely), share=share, trust=trust, likely=likely)
+def cut_blended(
+    picture: Picture, heat: Float32, *, start: float = 0.4, weight: float = 0.7, min_iou: float = 0.0
+) -> Float32:
+    """Return the `blend` of a map with its `grab_cut`, (height, width) float32."""
+    return blend(heat, grab_cut(picture, heat, start=start), weight=weight, min_iou=min_iou, start=start)
 
 
-def each(way: Callable[..., Map], *columns: Iterable[Any]) -> list[Map]:
-    """Apply a refiner to many pictures and their maps, on all cores (OpenCV leaves the interpreter free)."""
+def in_parallel(refiner: Callable[..., Float32], *columns: Iterable[Any]) -> list[Float32]:
+    """Apply a refiner to many pictures and their maps, on all cores, in threads: OpenCV releases Python's lock."""
     from joblib import Parallel, delayed
 
-    return list(Parallel(n_jobs=-1, prefer="threads")(delayed(way)(*row) for row in zip(*columns, strict=True)))
+    return list(Parallel(n_jobs=-1, prefer="threads")(delayed(refiner)(*row) for row in zip(*columns, strict=True)))
 
 
 def largest_part(mask: Mask) -> Mask:
-    """Keep the largest connected part of a (height, width) mask and fill its holes; an empty mask stays empty."""
+    """Return the largest connected part of a (height, width) bool mask, holes filled; an empty mask stays empty."""
     labels, number = ndimage.label(mask)
     if number == 0:
         return mask

@@ -1,11 +1,12 @@
-"""Ridge regression from cells to the share of the cell that is animal, and a second look within one picture.
+"""Ridge regression from cells to the share of the cell that is animal, and a second stage within one picture.
 
 A square loss has a closed solution that needs only sums over the cells (products of features, products with the
-labels). The sums of one picture can be taken out of the total, so a probe that has not seen a picture costs one small
-linear system and no second pass over the cells; the same holds for a probe that has not seen two (`left_out_pairs`).
+labels). Subtracting one picture's sums from the total gives a probe that has not seen the picture, for the price of one
+small linear system and no second pass over the cells; the same holds for two pictures (`left_out_pairs`).
+scikit-learn's Ridge would refit on all cells for each left-out picture.
 
-The second look is stacked generalisation (Wolpert 1992, "Stacked generalization"): a tiny regression on what the first
-map says about a cell, its neighbourhood and its likeness to this picture's own animal.
+The second stage is stacked generalisation (Wolpert 1992, "Stacked generalization"): a tiny regression on the first map
+at a cell and in its neighbourhood, and on the cell's similarity to this picture's animal.
 """
 
 from __future__ import annotations
@@ -15,44 +16,50 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import linalg, ndimage
 
+from neoai_utils.arrays import Float32, Mask
 from neoai_utils.segmentation.patch_probe import soft_labels
 
-__all__ = ["RidgeProbe", "centred", "left_out", "left_out_pairs", "left_out_second", "second_look"]
+__all__ = ["RidgeProbe", "centred", "left_out", "left_out_pairs", "left_out_second", "second_stage"]
 
-Mask = NDArray[np.bool_]
-Maps = NDArray[np.float32]
-_SPREADS = (1.0, 2.0, 4.0)  # cells; of the Gaussian means over the neighbourhood
-_SURENESS = 3  # power of the map that weighs a cell in its picture's mean animal and mean ground
+_SIGMAS = (1.0, 2.0, 4.0)  # cells; of the Gaussian means over the neighbourhood
+_POWER = 3  # of the map, as a cell's weight in its picture's mean animal and mean background
 
 
-def centred(features: Maps) -> Maps:
-    """Take each picture's mean off its cells: (pictures, rows, columns, width), same shape.
+def centred(features: Float32) -> Float32:
+    """Subtract each picture's mean from its cells; (pictures, rows, columns, width) float32, same shape.
 
-    What stays is how a cell differs from the rest of its picture.
+    The result says how a cell differs from the rest of its picture.
     """
     return np.asarray(features - features.mean(axis=(1, 2), keepdims=True), dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class _Sums:
-    """Per picture: products (n, w, w), those with labels (n, w), features (n, w), labels (n,); cells of a picture."""
+    """Sums over the cells of each of n pictures with features of width w, float32.
 
-    products: Maps
-    targets: Maps
-    features: Maps
-    labels: Maps
+    Attributes:
+        products: (n, w, w), of products of features.
+        targets: (n, w), of products of features and labels.
+        features: (n, w).
+        labels: (n,).
+        cells: number of cells of a picture.
+    """
+
+    products: Float32
+    targets: Float32
+    features: Float32
+    labels: Float32
     cells: int
 
     @cached_property
-    def totals(self) -> tuple[Maps, Maps, Maps, Maps]:
-        """All pictures' sums together; added up once, for the products of a wide transformer fill memory."""
+    def totals(self) -> tuple[Float32, Float32, Float32, Float32]:
+        """The sums over all pictures, computed once, because the products of a wide transformer fill memory."""
         return self.products.sum(0), self.targets.sum(0), self.features.sum(0), self.labels.sum(0)
 
-    def solution(self, penalty: float, without: Collection[int] = ()) -> tuple[Maps, float]:
-        """Return slope (w,) and offset of the regression on all pictures but some."""
+    def solution(self, penalty: float, without: Collection[int] = ()) -> tuple[Float32, float]:
+        """Return slope (w,) and offset of the regression on all pictures except those `without`."""
         out = list(without)
         parts = (self.products, self.targets, self.features, self.labels)
         products, targets, features, labels = (
@@ -66,7 +73,7 @@ class _Sums:
         return slope, float((labels - features @ slope) / number)
 
 
-def _sums(features: Maps, masks: Sequence[Mask]) -> _Sums:
+def _sums(features: Float32, masks: Sequence[Mask]) -> _Sums:
     cells = features.reshape(len(features), -1, features.shape[-1])
     labels = soft_labels(masks, features.shape[1]).reshape(len(features), -1)
     products = np.stack([x.T @ x for x in cells])
@@ -75,24 +82,24 @@ def _sums(features: Maps, masks: Sequence[Mask]) -> _Sums:
 
 
 class RidgeProbe:
-    """Linear least squares on soft labels with the penalty `penalty * |slope|²`; the offset is free."""
+    """Linear least squares on soft labels with the penalty `penalty * |slope|²`; the offset has no penalty."""
 
     def __init__(self, penalty: float = 1.0) -> None:
         """Make an unfitted probe."""
         self.penalty = penalty
 
-    def fit(self, features: Maps, masks: Sequence[Mask]) -> RidgeProbe:
-        """Learn from features (pictures, grid, grid, width) and the pictures' masks."""
+    def fit(self, features: Float32, masks: Sequence[Mask]) -> RidgeProbe:
+        """Fit to features (pictures, grid, grid, width) float32 and the pictures' masks."""
         self.slope, self.offset = _sums(features, masks).solution(self.penalty)
         return self
 
-    def predict(self, features: Maps) -> Maps:
-        """Return estimated shares (...,) of features (..., width); they may lie a little outside 0..1."""
+    def predict(self, features: Float32) -> Float32:
+        """Return estimated shares (...,) float32 of features (..., width); they may lie slightly outside 0..1."""
         return np.asarray(features @ self.slope + self.offset, dtype=np.float32)
 
 
-def left_out(features: Maps, masks: Sequence[Mask], penalties: Sequence[float]) -> dict[float, Maps]:
-    """Return for every penalty each picture's map (pictures, grid, grid) from a probe fitted on the others."""
+def left_out(features: Float32, masks: Sequence[Mask], penalties: Sequence[float]) -> dict[float, Float32]:
+    """Return penalty -> maps (pictures, grid, grid) float32, each from a probe fitted to the other pictures."""
     sums = _sums(features, masks)
     result = {}
     for penalty in penalties:
@@ -102,10 +109,10 @@ def left_out(features: Maps, masks: Sequence[Mask], penalties: Sequence[float]) 
     return result
 
 
-def left_out_pairs(features: Maps, masks: Sequence[Mask], penalty: float) -> Maps:
-    """Return maps [i, j]: picture j's from a probe that has seen neither i nor j, (pictures, pictures, grid, grid).
+def left_out_pairs(features: Float32, masks: Sequence[Mask], penalty: float) -> Float32:
+    """Return maps [i, j] of picture j from a probe that has seen neither i nor j, (pictures, pictures, grid, grid).
 
-    The diagonal is `left_out`. Row i is what a fair second look that leaves picture i out may learn from.
+    The diagonal is `left_out`. A second stage that leaves picture i out must be fitted to row i.
     """
     sums, number = _sums(features, masks), len(features)
     maps = np.zeros((number, *features.shape[:3]), dtype=np.float32)
@@ -117,38 +124,44 @@ def left_out_pairs(features: Maps, masks: Sequence[Mask], penalty: float) -> Map
     return maps
 
 
-def second_look(features: Maps, maps: Maps) -> Maps:
-    """Return five numbers for each cell, (pictures, rows, columns, 5).
+def second_stage(features: Float32, maps: Float32) -> Float32:
+    """Return the second stage's five features of each cell, (pictures, rows, columns, 5) float32.
 
-    The first is the cell's likeness to this picture's own animal as against its own ground: the cell's features, seen
-    from half-way between the mean animal and the mean ground (means weighted by the map), along the direction from
-    one to the other. Then the map itself, and its Gaussian means over three neighbourhoods.
+    The first is the cell's similarity to this picture's animal minus that to its background: the cell's features
+    relative to the midpoint of the mean animal and the mean background (means weighted by the map), projected on the
+    direction from one to the other. The others are the map and its Gaussian means over three neighbourhoods.
 
     Args:
-        features: (pictures, rows, columns, width).
-        maps: (pictures, rows, columns) estimates of the share that is animal.
+        features: (pictures, rows, columns, width) float32.
+        maps: (pictures, rows, columns) float32, estimates of the share that is animal.
     """
-    likely = np.clip(maps, 0.0, 1.0)
-    animal, ground = (_weighted_mean(features, weights**_SURENESS) for weights in (likely, 1.0 - likely))
-    direction = animal - ground
+    shares = np.clip(maps, 0.0, 1.0)
+    animal, background = (_weighted_mean(features, weights**_POWER) for weights in (shares, 1.0 - shares))
+    direction = animal - background
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True) + 1e-9
-    middle = (animal + ground)[:, None, None] / 2
-    likeness = np.einsum("nrcw,nw->nrc", features - middle, direction)
-    around = [ndimage.gaussian_filter(maps, (0.0, spread, spread)) for spread in _SPREADS]
-    return np.asarray(np.stack([likeness, maps, *around], axis=-1), dtype=np.float32)
+    middle = (animal + background)[:, None, None] / 2
+    similarity = np.einsum("nrcw,nw->nrc", features - middle, direction)
+    around = [ndimage.gaussian_filter(maps, (0.0, sigma, sigma)) for sigma in _SIGMAS]
+    return np.asarray(np.stack([similarity, maps, *around], axis=-1), dtype=np.float32)
 
 
-def _weighted_mean(features: Maps, weights: Maps) -> Maps:
+def _weighted_mean(features: Float32, weights: Float32) -> Float32:
     total = weights.sum(axis=(1, 2))[:, None] + 1e-9
     return np.asarray(np.einsum("nrcw,nrc->nw", features, weights) / total)
 
 
-def left_out_second(features: Maps, masks: Sequence[Mask], penalty: float, second_penalty: float = 1.0) -> Maps:
-    """Return each picture's map (pictures, grid, grid) from two looks of which neither has seen its mask."""
+def left_out_second(features: Float32, masks: Sequence[Mask], penalty: float) -> Float32:
+    """Return each picture's map after two stages, neither of which has seen its mask: (pictures, grid, grid) float32.
+
+    Args:
+        features: (pictures, grid, grid, width) float32.
+        masks: the pictures' masks.
+        penalty: of the first stage; the second has that of a default `RidgeProbe`.
+    """
     pairs = left_out_pairs(features, masks, penalty)
     maps = []
     for i, first in enumerate(pairs):
-        looks = second_look(features, first)
-        slope, offset = _sums(looks, masks).solution(second_penalty, (i,))
-        maps.append(looks[i] @ slope + offset)
+        inputs = second_stage(features, first)
+        slope, offset = _sums(inputs, masks).solution(RidgeProbe().penalty, (i,))
+        maps.append(inputs[i] @ slope + offset)
     return np.asarray(maps, dtype=np.float32)

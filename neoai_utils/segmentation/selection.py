@@ -1,7 +1,7 @@
-"""Choices by leaving one picture out: every number is picked on pictures that the fit has not seen.
+"""Leave-one-picture-out selection: every number is chosen on pictures that the fit has not seen.
 
-Cells of one picture resemble each other, so a random split of cells lets the fit peek (the published notebook's 96 %
-cell accuracy is of that kind). Here a whole picture is held out each time.
+Cells of one picture resemble each other, so a random split of cells leaks (the published notebook's cell accuracy of
+96 % is of that kind). Here a whole picture is held out each time.
 """
 
 from __future__ import annotations
@@ -9,48 +9,55 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
-from neoai_utils.segmentation.files import iou
+from neoai_utils.arrays import Float32, Float64, Mask
+from neoai_utils.segmentation.metric import iou
 from neoai_utils.segmentation.refine import upsample
 from neoai_utils.segmentation.ridge_probe import left_out
 
 __all__ = ["PENALTIES", "THRESHOLDS", "best_threshold", "choose_penalty", "threshold_curve"]
 
-Mask = NDArray[np.bool_]
-Maps = NDArray[np.float32]
 PENALTIES: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 THRESHOLDS: tuple[float, ...] = tuple(np.round(np.arange(0.1, 0.8001, 0.02), 2).tolist())
 
 
-def choose_penalty(features: Maps, masks: Sequence[Mask], penalties: Sequence[float] = PENALTIES) -> tuple[float, Maps]:
-    """Return the ridge penalty with the best left-out mean IoU (each at its own best threshold), and its left-out maps.
+def choose_penalty(
+    features: Float32, masks: Sequence[Mask], penalties: Sequence[float] = PENALTIES
+) -> tuple[float, Float32]:
+    """Return the ridge penalty with the best left-out mean IoU, each at its best threshold, and its left-out maps.
 
     Args:
-        features: (pictures, grid, grid, width).
-        masks: the pictures' masks.
-        penalties: those to try.
+        features: (pictures, grid, grid, width) float32.
+        masks: the pictures' masks, (height, width) bool each.
+        penalties: candidates.
+
+    Returns:
+        The penalty, and maps (pictures, grid, grid) float32.
     """
-    tried = left_out(features, masks, penalties)
+    candidates = left_out(features, masks, penalties)
 
     def score(penalty: float) -> float:
-        maps = [upsample(heat, (m.shape[0], m.shape[1])) for heat, m in zip(tried[penalty], masks, strict=True)]
+        maps = [upsample(heat, (m.shape[0], m.shape[1])) for heat, m in zip(candidates[penalty], masks, strict=True)]
         return float(threshold_curve(maps, masks).max())
 
     best = max(penalties, key=score)
-    return best, tried[best]
+    return best, candidates[best]
 
 
 def threshold_curve(
-    maps: Iterable[NDArray[np.float32]],
+    maps: Iterable[Float32],
     masks: Sequence[Mask],
     thresholds: Sequence[float] = THRESHOLDS,
     clean: Callable[[Mask], Mask] | None = None,
-) -> NDArray[np.float64]:
-    """Return the mean IoU at every threshold (rising), of maps at the pictures' own sizes.
+) -> Float64:
+    """Return the mean IoU at every threshold, (thresholds,) float64.
 
-    `clean` is applied to every thresholded mask, for example to keep its largest part; without it one pass over the
-    pixels serves all thresholds.
+    Args:
+        maps: (height, width) float32 each, of the pictures' sizes.
+        masks: the true masks, (height, width) bool each.
+        thresholds: ascending.
+        clean: applied to every thresholded mask, for example to keep its largest part. Without it one pass over the
+            pixels serves all thresholds.
     """
     rows = zip(maps, masks, strict=True)
     if clean is None:
@@ -58,8 +65,8 @@ def threshold_curve(
     return np.asarray(np.mean([[iou(clean(heat >= t), mask) for t in thresholds] for heat, mask in rows], axis=0))
 
 
-def _ious(heat: NDArray[np.float32], mask: Mask, thresholds: Sequence[float]) -> NDArray[np.float64]:
-    """Return the IoU of `heat >= t` with the mask for every t, from counts of pixels between the thresholds."""
+def _ious(heat: Float32, mask: Mask, thresholds: Sequence[float]) -> Float64:
+    """Return the IoU of `heat >= t` with the mask for every t, from the pixel counts between the thresholds."""
     reached = np.searchsorted(np.asarray(thresholds, dtype=heat.dtype), heat.ravel(), side="right")
     above, hit = (
         np.bincount(part, minlength=len(thresholds) + 1)[::-1].cumsum()[::-1][1:]
@@ -69,7 +76,7 @@ def _ious(heat: NDArray[np.float32], mask: Mask, thresholds: Sequence[float]) ->
     return np.where(union == 0, 1.0, hit / np.maximum(union, 1))
 
 
-def best_threshold(curve: NDArray[np.float64], thresholds: Sequence[float] = THRESHOLDS) -> float:
-    """Return the threshold at the top of a curve, the middle one of ties."""
+def best_threshold(curve: Float64, thresholds: Sequence[float] = THRESHOLDS) -> float:
+    """Return the threshold at the maximum of a `threshold_curve`, the middle one of ties."""
     top = np.flatnonzero(curve >= curve.max() - 1e-9)
     return float(thresholds[top[len(top) // 2]])

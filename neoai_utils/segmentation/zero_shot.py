@@ -1,10 +1,10 @@
-"""Masks without learning: compare what CLIP sees at a place with the words "a photo of a ...".
+"""Masks without training: compare CLIP's vectors of the cells with the text "a photo of a ...".
 
-The organisers' baseline sends every patch through CLIP as a picture of its own. The others need one forward pass and
-ask a part of the last blocks instead: an attention head's own share of the output (Gandelsman et al. 2023, 2310.05916:
-the residual stream is a sum, so each head's term can be compared with the text alone), the values without the mixing
-(MaskCLIP, Zhou et al. 2021, 2112.01071), or mixing by query-query attention without residual and MLP (ClearCLIP,
-Lan et al. 2024, 2407.12442).
+The organisers' baseline sends every patch through CLIP as a separate picture. The others need one forward pass and
+read a part of the last blocks: an attention head's share of the output (Gandelsman et al. 2023, 2310.05916: the
+residual stream is a sum, so each head's term can be compared with the text), the values without attention (MaskCLIP,
+Zhou et al. 2021, 2112.01071), or query-query attention without residual and MLP (ClearCLIP, Lan et al. 2024,
+2407.12442).
 """
 
 from __future__ import annotations
@@ -14,40 +14,39 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from neoai_utils.arrays import Float32, Mask, Picture
+from neoai_utils.hooks import hidden_states, hooked
 from neoai_utils.runtime import refuse_nan
-from neoai_utils.segmentation.features import Clip, pixels_of
-from neoai_utils.segmentation.files import mean_iou
+from neoai_utils.segmentation.backbones import Clip
+from neoai_utils.segmentation.features import normalised_pixels
+from neoai_utils.segmentation.metric import mean_iou
 
 __all__ = [
-    "best_head", "class_of", "clearclip_maps", "crop_maps", "head_maps", "in_batches", "maskclip_maps",
+    "best_head", "clearclip_maps", "closest_texts", "crop_maps", "head_maps", "in_batches", "maskclip_maps",
     "mean_threshold_mask", "mean_threshold_masks", "one_head_maps", "token_maps",
 ]  # fmt: skip
 
 CANVAS = 224  # the organisers' working size in pixels
 
-Picture = NDArray[np.uint8]
-Mask = NDArray[np.bool_]
-Maps = NDArray[np.float32]
 
-
-def class_of(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int = 32) -> Tensor:
-    """Return for each picture the text vector (of `texts`, (classes, width)) closest to it: (pictures, width)."""
+def closest_texts(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int = 32) -> Tensor:
+    """Return for each picture the closest of the text vectors (classes, width): (pictures, width)."""
     with torch.inference_mode():
         starts = range(0, len(images), batch)
-        seen = torch.cat([clip.embed_images(pixels_of(clip.backbone, images[s : s + batch])) for s in starts])
-        refuse_nan(seen, "the vectors of the pictures")
-        return texts[(seen @ texts.T).argmax(dim=1)]
+        parts = [clip.embed_images(normalised_pixels(clip.backbone, images[s : s + batch])) for s in starts]
+        embeddings = torch.cat(parts)
+        refuse_nan(embeddings, "the vectors of the pictures")
+        return texts[(embeddings @ texts.T).argmax(dim=1)]
 
 
-def mean_threshold_mask(heat: Maps, size: tuple[int, int]) -> Mask:
+def mean_threshold_mask(heat: Float32, size: tuple[int, int]) -> Mask:
     """Turn a (rows, columns) similarity map into a mask of `size` (height, width) as the organisers do.
 
-    Bilinear to 224 x 224, scaled to 0..1, above its own mean, nearest pixel to the picture's size.
+    Bilinear to 224 x 224, scaled to 0..1, greater than its mean, nearest pixel to the picture's size.
     """
     canvas = functional.interpolate(torch.from_numpy(heat)[None, None], size=(CANVAS, CANVAS), mode="bilinear")
     stretched = canvas[0, 0].numpy()
@@ -56,62 +55,73 @@ def mean_threshold_mask(heat: Maps, size: tuple[int, int]) -> Mask:
     return np.asarray(mask.resize(size[::-1], Image.Resampling.NEAREST)).astype(bool)
 
 
-def mean_threshold_masks(maps: Maps, sizes: Sequence[tuple[int, int]]) -> list[Mask]:
+def mean_threshold_masks(maps: Float32, sizes: Sequence[tuple[int, int]]) -> list[Mask]:
     """Return `mean_threshold_mask` of many maps, (pictures, rows, columns)."""
     return [mean_threshold_mask(heat, size) for heat, size in zip(maps, sizes, strict=True)]
 
 
 def in_batches(
-    way: Callable[[Clip, Sequence[Picture], Tensor], Maps],
+    method: Callable[[Clip, Sequence[Picture], Tensor], Float32],
     clip: Clip,
     images: Sequence[Picture],
     texts: Tensor,
     batch: int = 32,
-) -> Maps:
-    """Apply one of this module's ways to many pictures, (pictures, grid, grid), without holding all of them at once."""
+) -> Float32:
+    """Apply one of this module's methods to many pictures without decoding all of them at once.
+
+    Args:
+        method: for example `maskclip_maps`.
+        clip: the model.
+        images: the pictures.
+        texts: one text vector per picture, (pictures, width).
+        batch: pictures at a time.
+
+    Returns:
+        (pictures, grid, grid) float32.
+    """
     starts = range(0, len(images), batch)
-    return np.concatenate([way(clip, images[s : s + batch], texts[s : s + batch]) for s in starts])
+    return np.concatenate([method(clip, images[s : s + batch], texts[s : s + batch]) for s in starts])
 
 
 def best_head(
     clip: Clip, images: Sequence[Picture], texts: Tensor, masks: Sequence[Mask]
 ) -> tuple[tuple[int, int], float]:
-    """Return the (block, head) whose maps fit the masks of labelled pictures best, and its mean IoU there."""
+    """Return the (block, head) whose maps fit the masks of labelled pictures best, and its mean IoU on them."""
     sizes = [(mask.shape[0], mask.shape[1]) for mask in masks]
     scores = {
-        head: mean_iou(zip(mean_threshold_masks(maps, sizes), masks, strict=True))
+        head: mean_iou(mean_threshold_masks(maps, sizes), masks)
         for head, maps in head_maps(clip, images, texts).items()
     }
     best = max(scores, key=lambda head: scores[head])
     return best, scores[best]
 
 
-def crop_maps(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int = 49) -> Maps:
-    """Return the organisers' maps (pictures, grid, grid): every patch, enlarged to a whole picture, against the text.
+def crop_maps(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int = 49) -> Float32:
+    """Return the organisers' maps (pictures, grid, grid) float32: similarity of every enlarged patch to the text.
 
     Args:
         clip: the model.
         images: the pictures.
-        texts: one text vector per picture, (pictures, width), from `class_of`.
+        texts: one text vector per picture, (pictures, width), from `closest_texts`.
         batch: patches per forward pass.
     """
     backbone = clip.backbone
     maps = []
     for image, text in zip(images, texts, strict=True):
-        pixels = pixels_of(backbone, [image])
+        pixels = normalised_pixels(backbone, [image])
         patches = functional.unfold(pixels, backbone.patch, stride=backbone.patch)[0].T
         patches = patches.reshape(-1, 3, backbone.patch, backbone.patch)
         with torch.inference_mode():
-            seen = [
+            embeddings = [
                 clip.embed_images(functional.interpolate(part, size=(backbone.side,) * 2, mode="bicubic"))
                 for part in torch.split(patches, batch)
             ]
-            maps.append((torch.cat(seen) @ text).reshape(backbone.grid, backbone.grid).cpu().numpy())
+            maps.append((torch.cat(embeddings) @ text).reshape(backbone.grid, backbone.grid).cpu().numpy())
     return np.stack(maps)
 
 
-def _similarity(clip: Clip, tokens: Tensor, texts: Tensor) -> Maps:
-    """Project tokens (batch, 1 + cells, width) to the space of texts and compare: (batch, grid, grid)."""
+def _similarity(clip: Clip, tokens: Tensor, texts: Tensor) -> Float32:
+    """Project tokens (batch, 1 + cells, width) to the space of the texts and compare: (batch, grid, grid)."""
     projected = clip.model.visual_projection(clip.model.vision_model.post_layernorm(tokens[:, 1:]))
     similar = torch.einsum("bcw,bw->bc", functional.normalize(projected, dim=-1), texts)
     return similar.reshape(len(tokens), clip.backbone.grid, -1).cpu().numpy()
@@ -119,39 +129,32 @@ def _similarity(clip: Clip, tokens: Tensor, texts: Tensor) -> Maps:
 
 def _inputs_of(clip: Clip, images: Sequence[Picture], modules: Sequence[Any]) -> list[Tensor]:
     """Run one forward pass over the pictures; return the first input of each module."""
-    caught: dict[int, Tensor] = {}
+    inputs_by_module: dict[Any, Tensor] = {}
 
-    def hook(module: Any, inputs: tuple[Tensor, ...], named: dict[str, Tensor]) -> None:
-        caught[id(module)] = inputs[0] if inputs else named["hidden_states"]
+    def hook(module: Any, inputs: tuple[Tensor, ...], keywords: dict[str, Tensor]) -> None:
+        inputs_by_module[module] = inputs[0] if inputs else keywords["hidden_states"]
 
-    handles = [module.register_forward_pre_hook(hook, with_kwargs=True) for module in modules]
-    try:
-        clip.backbone.run(pixels_of(clip.backbone, images))
-    finally:
-        for handle in handles:
-            handle.remove()
-    return [caught[id(module)] for module in modules]
+    with hooked(dict.fromkeys(modules, hook), before=True):
+        clip.backbone.run(normalised_pixels(clip.backbone, images))
+    return [inputs_by_module[module] for module in modules]
 
 
 @torch.inference_mode()
-def token_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Maps:
-    """Return the plain comparison of the last block's tokens with the text, (pictures, grid, grid).
+def token_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Float32:
+    """Return the similarity of the last block's tokens to the text, (pictures, grid, grid) float32.
 
-    It fails: training asked only the class token to speak the language of texts.
+    It works badly: training compared only the class token with texts.
     """
-    last = clip.backbone.blocks[-1]
-    caught: list[Tensor] = []
-    handle = last.register_forward_hook(lambda _m, _i, out: caught.append(out[0] if isinstance(out, tuple) else out))
-    try:
-        clip.backbone.run(pixels_of(clip.backbone, images))
-    finally:
-        handle.remove()
-    return _similarity(clip, caught[0], texts)
+    states: list[Tensor] = []
+    hook = {clip.backbone.blocks[-1]: lambda _module, _inputs, output: states.append(hidden_states(output))}
+    with hooked(hook):
+        clip.backbone.run(normalised_pixels(clip.backbone, images))
+    return _similarity(clip, states[0], texts)
 
 
 @torch.inference_mode()
-def head_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> dict[tuple[int, int], Maps]:
-    """Return, for every (block, head), the map of that head's own share of the output (2310.05916).
+def head_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> dict[tuple[int, int], Float32]:
+    """Return, for every (block, head), the maps of that head's share of the output (2310.05916).
 
     Args:
         clip: a transformers CLIP.
@@ -159,36 +162,36 @@ def head_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> dict[tupl
         texts: one text vector per picture.
 
     Returns:
-        (block, head), both from 0 -> (pictures, grid, grid).
+        (block, head), both from 0 -> (pictures, grid, grid) float32.
     """
     attentions = [block.self_attn for block in clip.backbone.blocks]
-    mixed = _inputs_of(clip, images, [attention.out_proj for attention in attentions])
+    attended = _inputs_of(clip, images, [attention.out_proj for attention in attentions])
     maps = {}
-    for block, (attention, values) in enumerate(zip(attentions, mixed, strict=True)):
+    for block, (attention, values) in enumerate(zip(attentions, attended, strict=True)):
         width = attention.head_dim
         for head in range(attention.num_heads):
             part = slice(head * width, (head + 1) * width)
-            own = values[..., part] @ attention.out_proj.weight[:, part].T + attention.out_proj.bias
-            maps[block, head] = np.maximum(_similarity(clip, own, texts), 0.0)
+            share = values[..., part] @ attention.out_proj.weight[:, part].T + attention.out_proj.bias
+            maps[block, head] = np.maximum(_similarity(clip, share, texts), 0.0)
     return maps
 
 
-def one_head_maps(clip: Clip, images: Sequence[Picture], texts: Tensor, head: tuple[int, int]) -> Maps:
-    """Return the maps of one (block, head) of `head_maps`, (pictures, grid, grid)."""
+def one_head_maps(clip: Clip, images: Sequence[Picture], texts: Tensor, head: tuple[int, int]) -> Float32:
+    """Return the maps of one (block, head) of `head_maps`, (pictures, grid, grid) float32."""
     return head_maps(clip, images, texts)[head]
 
 
 @torch.inference_mode()
-def maskclip_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Maps:
-    """Return MaskCLIP's maps: the last block's values, each at its own place, through the output projection."""
+def maskclip_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Float32:
+    """Return MaskCLIP's maps (pictures, grid, grid) float32: the last block's values, projected to the output."""
     attention = clip.backbone.blocks[-1].self_attn
     (inputs,) = _inputs_of(clip, images, [attention])
     return _similarity(clip, attention.out_proj(attention.v_proj(inputs)), texts)
 
 
 @torch.inference_mode()
-def clearclip_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Maps:
-    """Return ClearCLIP's maps: the last block's values mixed by query-query attention, no residual, no MLP."""
+def clearclip_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Float32:
+    """Return ClearCLIP's maps (pictures, grid, grid) float32: query-query attention, no residual, no MLP."""
     attention = clip.backbone.blocks[-1].self_attn
     (inputs,) = _inputs_of(clip, images, [attention])
     shape = (*inputs.shape[:2], attention.num_heads, attention.head_dim)

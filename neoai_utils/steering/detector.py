@@ -1,88 +1,64 @@
-"""Who wrote this text? Detectors whose score must fall into the human window, and the similarity of two texts.
+"""Detectors of machine-written text; their score must fall into the human window.
 
-The competition's detector is ReMoDetect (Lee et al. 2024, arXiv:2405.17382), a DeBERTa reward model that finds text
-written to please; `Classifier` runs it. The miniature's is a logistic regression on hidden states of MiniLM (`Probe`),
-fitted to other texts. High scores mean machine in both.
+The competition's detector is ReMoDetect (Lee et al. 2024, arXiv:2405.17382), a DeBERTa reward model; `Classifier` runs
+it. The miniature's detector is `Probe`, a logistic regression on hidden states of MiniLM, fitted to other texts. In
+both, a high score means machine. A miniature hands out its detector as the folder `detector`, with
+`probe.safetensors` and `window.json`.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
+from neoai_utils.arrays import Float64
 from neoai_utils.errors import DataError
 from neoai_utils.runtime import refuse_nan
+from neoai_utils.steering.encoder import LEVELS, Encoder, load_encoder
 from neoai_utils.steering.generation import batches
+from neoai_utils.steering.metric import Window
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["LAYERS", "Classifier", "Detector", "Encoder", "Probe", "load_classifier", "load_encoder", "similarity"]
+__all__ = ["Classifier", "Detector", "Probe", "load_classifier", "read_detector", "read_window", "write_detector"]
 
-Vector = NDArray[np.float64]
-LAYERS = (0, 2, 4)  # of MiniLM: words, and two levels of how they stand together; later ones see topics, not style
-_LONGEST = 512
+_MAX_LENGTH = 512
+_PROBE, _WINDOW = "probe.safetensors", "window.json"
 
 
 class Detector(Protocol):
-    """Gives every text a score; humans' lie in a window."""
+    """Scores texts; the scores of human texts lie in a window."""
 
-    def score(self, texts: Sequence[str]) -> Vector:
-        """Return one score a text, (n)."""
+    def score(self, texts: Sequence[str]) -> Float64:
+        """Return one score for each text, (n)."""
         ...
-
-
-@dataclass(frozen=True, eq=False)
-class Encoder:
-    """A sentence encoder (BERT) of `transformers` with its tokenizer."""
-
-    model: PreTrainedModel
-    tokenizer: PreTrainedTokenizerBase
-
-    def embed(self, texts: Sequence[str]) -> Tensor:
-        """Return unit sentence vectors (n, width), the mean of the last hidden states."""
-        return functional.normalize(self._run(texts, (-1,)), dim=1)
-
-    def levels(self, texts: Sequence[str]) -> Tensor:
-        """Return the mean hidden states of three early levels side by side, (n, 3 * width)."""
-        return self._run(texts, LAYERS)
-
-    @torch.inference_mode()
-    def _run(self, texts: Sequence[str], layers: Sequence[int]) -> Tensor:
-        rows: list[Any] = [None] * len(texts)
-        for places in batches(texts, 32):
-            x = self.tokenizer(
-                [texts[i] for i in places], return_tensors="pt", padding=True, truncation=True, max_length=_LONGEST
-            ).to(self.model.device)
-            states = self.model(**x, output_hidden_states=True).hidden_states
-            weight = x["attention_mask"][..., None].float()
-            means = [(states[layer].float() * weight).sum(1) / weight.sum(1) for layer in layers]
-            refuse_nan(torch.cat(means, dim=1), "the sentence vectors")
-            for i, row in zip(places, torch.cat(means, dim=1).cpu(), strict=True):
-                rows[i] = row
-        return torch.stack(rows)
 
 
 @dataclass(frozen=True)
 class Probe:
-    """Logistic regression on an encoder's early levels: weight (3 * width) and bias, float32."""
+    """Logistic regression on an encoder's early levels.
+
+    Attributes:
+        encoder: gives the features.
+        weight: (3 * width) float32.
+        bias: of the regression.
+    """
 
     encoder: Encoder
     weight: Tensor
     bias: float
 
-    def score(self, texts: Sequence[str]) -> Vector:
+    def score(self, texts: Sequence[str]) -> Float64:
         """Return the log odds that a machine wrote each text, (n)."""
-        scores: Vector = (self.encoder.levels(texts) @ self.weight + self.bias).double().numpy()
+        scores: Float64 = (self.encoder.levels(texts) @ self.weight + self.bias).double().numpy()
         return scores
 
     @classmethod
@@ -93,10 +69,10 @@ class Probe:
 
         x = encoder.levels([*human, *machine]).double().numpy()
         scaler = StandardScaler().fit(x)
-        kinds = np.repeat([0, 1], [len(human), len(machine)])
-        found = LogisticRegression(C=strength, max_iter=1000).fit(scaler.transform(x), kinds)
-        weight = found.coef_[0] / scaler.scale_
-        return cls(encoder, torch.tensor(weight).float(), float(found.intercept_[0] - weight @ scaler.mean_))
+        is_machine = np.repeat([0, 1], [len(human), len(machine)])
+        model = LogisticRegression(C=strength, max_iter=1000).fit(scaler.transform(x), is_machine)
+        weight = model.coef_[0] / scaler.scale_
+        return cls(encoder, torch.tensor(weight).float(), float(model.intercept_[0] - weight @ scaler.mean_))
 
     def save(self, path: Path) -> None:
         """Write weight and bias as safetensors."""
@@ -115,35 +91,45 @@ class Probe:
         from safetensors.torch import load_file
 
         try:
-            found = load_file(path)
-            weight, bias = found["weight"], float(found["bias"][0])
+            tensors = load_file(path)
+            weight, bias = tensors["weight"], float(tensors["bias"][0])
         except (OSError, SafetensorError, KeyError, IndexError) as error:
             raise DataError(f"{path} is missing or is no probe (weight, bias): {error}. Build it again.") from error
-        wanted = len(LAYERS) * encoder.model.config.hidden_size
-        if weight.shape != (wanted,):
-            raise DataError(f"{path}: weight must have the shape ({wanted},), this one has {tuple(weight.shape)}.")
+        width = len(LEVELS) * encoder.model.config.hidden_size
+        if weight.shape != (width,):
+            raise DataError(f"{path}: weight must have the shape ({width},), this one has {tuple(weight.shape)}.")
         return cls(encoder, weight, bias)
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A sequence classifier of `transformers` whose first logit is the score."""
+    """A sequence classifier of `transformers` whose first logit is the score.
+
+    Attributes:
+        model: in evaluation mode.
+        tokenizer: the model's.
+        batch: texts at a time.
+    """
 
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
     batch: int = 8
 
     @torch.inference_mode()
-    def score(self, texts: Sequence[str]) -> Vector:
-        """Return the first raw logit of each text, (n); at most 512 tokens are read."""
+    def score(self, texts: Sequence[str]) -> Float64:
+        """Return the first raw logit of each text, (n); at most 512 tokens are read.
+
+        Raises:
+            NotANumberError: the model's output is NaN.
+        """
         scores = np.zeros(len(texts))
-        for places in batches(texts, self.batch):
-            x = self.tokenizer(
-                [texts[i] for i in places], return_tensors="pt", padding=True, truncation=True, max_length=_LONGEST
+        for indices in batches(texts, self.batch):
+            tokens = self.tokenizer(
+                [texts[i] for i in indices], return_tensors="pt", padding=True, truncation=True, max_length=_MAX_LENGTH
             ).to(self.model.device)
-            found = self.model(**x).logits[:, 0]
-            refuse_nan(found, "the detector's scores")
-            scores[places] = found.double().cpu().numpy()
+            logits = self.model(**tokens).logits[:, 0]
+            refuse_nan(logits, "the detector's scores")
+            scores[indices] = logits.double().cpu().numpy()
         return scores
 
 
@@ -155,35 +141,35 @@ def load_classifier(name: str, device: torch.device | None = None) -> Classifier
     return Classifier(model.to(device or "cpu").eval(), AutoTokenizer.from_pretrained(name))
 
 
-@lru_cache(maxsize=2)
-def load_encoder(depth: int | None = None) -> Encoder:
-    """Return all-MiniLM-L6-v2, the competition's own measure of content, out of its package.
+def read_window(path: Path) -> Window:
+    """Read `window.json`.
 
-    With a `depth`, only its first layers: a probe needs no more of them.
+    Raises:
+        DataError: the file is missing or damaged, or low is not below high.
     """
-    from transformers import AutoModel, AutoTokenizer
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        window = Window(float(content["low"]), float(content["high"]))
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise DataError(f"{path} is missing or has no numbers low and high: {error!r}. Copy it again.") from error
+    if not window.low < window.high:
+        raise DataError(f"{path}: low ({window.low}) must be below high ({window.high}). Copy it again.")
+    return window
 
-    from neoai_utils.offline import fetch
-    from neoai_utils.offline.checkpoints import load_strictly
 
-    folder = fetch("minilm-l6")
-    model = load_strictly(AutoModel, folder)
-    model.encoder.layer = model.encoder.layer[:depth]
-    return Encoder(model, AutoTokenizer.from_pretrained(folder))
+def read_detector(folder: Path) -> tuple[Probe, Window]:
+    """Read a miniature's detector and its window.
 
-
-def similarity(encoder: Encoder, first: Sequence[str], second: Sequence[str]) -> Vector:
-    """Return the cosine of each pair of texts, (n).
-
-    Args:
-        encoder: gives the sentence vectors.
-        first: the references; their vectors are kept for the next call with the same references.
-        second: the texts to compare with them.
+    Raises:
+        DataError: a file is missing or damaged.
+        AssetError: the package of the encoder is out of reach.
     """
-    cosines: Vector = (_kept(encoder, tuple(first)) * encoder.embed(second)).sum(1).double().numpy()
-    return cosines
+    window = read_window(folder / _WINDOW)
+    return Probe.load(load_encoder(max(LEVELS)), folder / _PROBE), window
 
 
-@lru_cache(maxsize=4)
-def _kept(encoder: Encoder, texts: tuple[str, ...]) -> Tensor:
-    return encoder.embed(texts)
+def write_detector(probe: Probe, window: Window, folder: Path) -> None:
+    """Make the folder of a miniature's detector."""
+    folder.mkdir()
+    probe.save(folder / _PROBE)
+    (folder / _WINDOW).write_text(json.dumps(asdict(window)), encoding="utf-8")

@@ -1,6 +1,6 @@
-"""Change the hidden states of a language model while it writes, with ordinary forward hooks of PyTorch.
+"""Change the hidden states of a language model during its forward pass, with forward hooks of PyTorch.
 
-A hook sits on a whole block (layer) of a `transformers` model, so the same code steers Gemma 2, Llama and its
+A hook is registered on a whole block (layer) of a `transformers` model, so the same code steers Gemma 2, Llama and its
 relatives, and GPT-2. (Wrappers that rename hook points may accept a hook and never call it; a plain module cannot.)
 """
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from neoai_utils.errors import ParameterError
+from neoai_utils.hooks import hidden_states, hooked, with_hidden_states
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -27,14 +28,14 @@ def blocks(model: PreTrainedModel) -> nn.ModuleList:
     """Return the model's blocks in order.
 
     Raises:
-        ParameterError: the model keeps them in an unknown place.
+        ParameterError: the model keeps them under an unknown attribute.
     """
     for path in _PATHS:
-        found: Any = model
+        module: Any = model
         for name in path.split("."):
-            found = getattr(found, name, None)
-        if isinstance(found, nn.ModuleList):
-            return found
+            module = getattr(module, name, None)
+        if isinstance(module, nn.ModuleList):
+            return module
     raise ParameterError(f"{type(model).__name__} keeps its blocks in none of {', '.join(_PATHS)}.")
 
 
@@ -49,7 +50,7 @@ def steered(model: PreTrainedModel, changes: Mapping[int, Change]) -> Iterator[N
     """Apply changes to the outputs (batch, length, width) of blocks while the `with` block runs.
 
     Args:
-        model: whose blocks are steered; it is as before afterwards, even after an error.
+        model: its blocks are steered; the hooks are removed afterwards, also after an error.
         changes: number of a block (0 is the first) -> change.
 
     Raises:
@@ -59,18 +60,9 @@ def steered(model: PreTrainedModel, changes: Mapping[int, Change]) -> Iterator[N
     for layer in changes:
         if not 0 <= layer < len(layers):
             raise ParameterError(f"there is no block {layer}: this model has the blocks 0 to {len(layers) - 1}.")
-    handles = [layers[layer].register_forward_hook(_hook(change)) for layer, change in changes.items()]
-    try:
+    with hooked({layers[layer]: _hook(change) for layer, change in changes.items()}):
         yield
-    finally:
-        for handle in handles:
-            handle.remove()
 
 
 def _hook(change: Change) -> Callable[[nn.Module, Any, Any], Any]:
-    """Wrap a change: some versions of a block return the hidden state alone, others a tuple that starts with it."""
-
-    def hook(_module: nn.Module, _inputs: Any, output: Any) -> Any:
-        return (change(output[0]), *output[1:]) if isinstance(output, tuple) else change(output)
-
-    return hook
+    return lambda _module, _inputs, output: with_hidden_states(output, change(hidden_states(output)))

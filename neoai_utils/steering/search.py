@@ -1,56 +1,78 @@
-"""How far to steer? Try strengths on prompts of our own, for which a human's continuation is known."""
+"""Choose the strength of steering on validation prompts, for which a human's continuation is given."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from neoai_utils.steering.detector import similarity
-from neoai_utils.steering.files import rates
+from neoai_utils.scores import Grades
+from neoai_utils.steering import metric
+from neoai_utils.steering.encoder import similarity
 from neoai_utils.steering.generation import generate, perplexity
 from neoai_utils.steering.hooks import Change, steered
-from neoai_utils.steering.models import Setting
+from neoai_utils.steering.models import Setup
 
-__all__ = ["Trial", "best", "judge", "scan", "write"]
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = ["ValidationSet", "best", "judge", "scan", "write"]
 
 Changes = Mapping[int, Change]
-_READ = 24  # texts whose perplexity is taken: reading them all again would cost as much as writing them
+_PERPLEXITY_TEXTS = 24  # reading all texts again would cost as much as generating them
 
 
 @dataclass(frozen=True)
-class Trial:
+class ValidationSet:
     """Prompts with references; none of them may be a test prompt.
 
     Attributes:
-        prompts: (n) beginnings.
-        references: (n) the beginnings as humans went on.
+        prompts: (n).
+        references: (n), the prompts with a human's continuation.
     """
 
     prompts: Sequence[str]
     references: Sequence[str]
 
 
-def write(setting: Setting, prompts: Sequence[str], changes: Changes | None = None) -> list[str]:
-    """Let the writer go on with every prompt while its blocks are changed."""
-    with steered(setting.writer.model, changes or {}):
-        return generate(setting.writer, prompts, setting.sampling)
+def write(setup: Setup, prompts: Sequence[str], changes: Changes | None = None) -> list[str]:
+    """Return each prompt with the writer's continuation, generated with changed blocks."""
+    with steered(setup.writer.model, changes or {}):
+        return generate(setup.writer, prompts, setup.sampling)
 
 
-def judge(setting: Setting, trial: Trial, texts: Sequence[str]) -> dict[str, float]:
-    """Return the metric, its two conditions, and the perplexity of the first texts under the unsteered writer."""
-    found = rates(
-        setting.detector.score(texts), similarity(setting.encoder, trial.references, texts), setting.window
-    )  # fmt: skip
-    return found | {"perplexity": perplexity(setting.writer, trial.prompts[:_READ], texts[:_READ])}
+def judge(setup: Setup, validation: ValidationSet, texts: Sequence[str]) -> Grades:
+    """Return the metric of the validation texts, with the parts `window`, `content` and `perplexity`.
+
+    The perplexity is that of the first 24 texts under the unsteered writer.
+    """
+    cosines = similarity(setup.encoder, validation.references, texts)
+    grades = metric.grade(setup.detector.score(texts), cosines, setup.window)
+    count = _PERPLEXITY_TEXTS
+    surprise = perplexity(setup.writer, validation.prompts[:count], texts[:count], setup.sampling.batch)
+    return Grades(grades.score, {**grades.parts, "perplexity": surprise})
 
 
 def scan(
-    setting: Setting, trial: Trial, make: Callable[[float], Changes], strengths: Iterable[float]
-) -> dict[float, dict[str, float]]:
-    """Return strength -> what `judge` says of the texts written with the changes `make(strength)`."""
-    return {s: judge(setting, trial, write(setting, trial.prompts, make(s))) for s in strengths}
+    setup: Setup, validation: ValidationSet, make: Callable[[float], Changes], strengths: Iterable[float]
+) -> pd.DataFrame:
+    """Judge the validation texts written with the changes `make(strength)`.
+
+    Returns:
+        A row for each strength (the index), with the columns `score`, `window`, `content` and `perplexity`.
+    """
+    import pandas as pd
+
+    grades = {s: judge(setup, validation, write(setup, validation.prompts, make(s))) for s in strengths}
+    rows = {strength: {"score": grade.score, **grade.parts} for strength, grade in grades.items()}
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("strength")
 
 
-def best(found: Mapping[float, Mapping[str, float]]) -> float:
-    """Return the strength with the highest score; of equal ones the smallest step, which costs the least content."""
-    return min(found, key=lambda strength: (-found[strength]["score"], abs(strength)))
+def best(results: pd.DataFrame) -> float:
+    """Return the strength with the highest score; of equal ones the smallest step, which costs the least content.
+
+    Args:
+        results: as `scan` returns them.
+    """
+    strengths: list[float] = results.index.tolist()
+    return min(strengths, key=lambda strength: (-results["score"][strength], abs(strength)))

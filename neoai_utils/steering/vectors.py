@@ -1,4 +1,4 @@
-"""Steering vectors, and the change that sets latents of a sparse autoencoder by hand."""
+"""Steering vectors, and the change that sets latents of a sparse autoencoder to given values."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from neoai_utils.arrays import Float32
 from neoai_utils.steering.hooks import Change
 
 if TYPE_CHECKING:
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["clamping", "difference", "from_latents", "rebuilt"]
 
-Features = NDArray[np.floating]
 
-
-def difference(human: Features, machine: Features) -> Tensor:
+def difference(human: Float32, machine: Float32) -> Tensor:
     """Return mean(human) - mean(machine) of features (texts, width), float32 (width).
 
     On hidden states this is contrastive activation addition (Rimsky et al. 2024, arXiv:2312.06681).
@@ -29,38 +28,49 @@ def difference(human: Features, machine: Features) -> Tensor:
 
 
 def from_latents(rows: Tensor, delta: Tensor, latents: Sequence[int] | NDArray[np.integer]) -> Tensor:
-    """Return the sum of the chosen decoder rows (latents, width), each times its own difference of means (latents)."""
-    chosen = torch.as_tensor(np.asarray(latents))
-    total: Tensor = delta[chosen].to(rows) @ rows[chosen]
+    """Return the sum of the selected decoder rows, each times its difference of means, (width).
+
+    Args:
+        rows: (latents, width), the decoder.
+        delta: (latents), the differences of means.
+        latents: indices of the selected rows.
+    """
+    selected = torch.as_tensor(np.asarray(latents))
+    total: Tensor = delta[selected].to(rows) @ rows[selected]
     return total
 
 
 def rebuilt(vector: Tensor, rows: Tensor, latents: Sequence[int] | NDArray[np.integer]) -> Tensor:
-    """Return the part of `vector` (width) that the chosen decoder rows can express, at the vector's own length.
+    """Return the projection of a vector on the selected decoder rows, scaled to the vector's length, (width).
 
-    Least squares over the chosen rows; what they cannot express is left out as noise (Zhao et al. 2025,
-    "Denoising concept vectors with sparse autoencoders", arXiv:2505.15038).
+    Least squares over the selected rows; the residual is dropped as noise (Zhao et al. 2025, "Denoising concept vectors
+    with sparse autoencoders", arXiv:2505.15038).
+
+    Args:
+        vector: (width).
+        rows: (latents, width), the decoder.
+        latents: indices of the selected rows.
     """
-    chosen = rows[torch.as_tensor(np.asarray(latents))].detach().double()
-    weights = torch.linalg.lstsq(chosen.T, vector.double()[:, None]).solution[:, 0]
-    found = weights @ chosen
-    scaled: Tensor = found * vector.double().norm() / found.norm().clamp(min=1e-12)
+    selected = rows[torch.as_tensor(np.asarray(latents))].detach().double()
+    weights = torch.linalg.lstsq(selected.T, vector.double()[:, None]).solution[:, 0]
+    projection = weights @ selected
+    scaled: Tensor = projection * vector.double().norm() / projection.norm().clamp(min=1e-12)
     return scaled.to(vector)
 
 
 def clamping(sae: SAE[Any], values: Mapping[int, float]) -> Change:
-    """Return the change that sets latents to values, 0 switches one off.
+    """Return the change that sets latents (index -> value) to given activations; 0 switches a latent off.
 
-    What the SAE cannot express stays: only the difference between the two decodings is added (Templeton et al. 2024,
-    "Scaling Monosemanticity").
+    The SAE's reconstruction error is preserved: only the difference between the two decodings is added (Templeton et
+    al. 2024, "Scaling Monosemanticity").
     """
     latents = torch.tensor(list(values))
-    wanted = torch.tensor([float(value) for value in values.values()])
+    targets = torch.tensor([float(value) for value in values.values()])
 
     def change(hidden: Tensor) -> Tensor:
         with torch.no_grad():
-            found = sae.encode(hidden.to(sae.dtype))
-            step = (wanted.to(found) - found[..., latents]) @ sae.W_dec[latents]
+            activations = sae.encode(hidden.to(sae.dtype))
+            step = (targets.to(activations) - activations[..., latents]) @ sae.W_dec[latents]
         changed: Tensor = hidden + step.to(hidden)
         return changed
 

@@ -1,8 +1,7 @@
-"""The competition's files: two tables with gaps, the submission, the metric.
+"""The competition's files: two tables with missing values, and the submission.
 
 Layout: `train_tables.csv` (nine sensors, day, hour, minute, target; no id), `test_tables.csv` (the same twelve features
-and an id), `sample_submission.csv` (id, target; may be absent). The metric, called "squared RMSE" in the statement, is
-the fourth root of the mean squared error.
+and an id), `sample_submission.csv` (id, target; may be absent).
 """
 
 from __future__ import annotations
@@ -17,10 +16,13 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from neoai_utils import errors
+from neoai_utils.arrays import Float64, Mask
 from neoai_utils.errors import DataError, SubmissionError
-from neoai_utils.tables import Kind, check_rows, read_csv, read_submission, require_paths
+from neoai_utils.scores import Grades
+from neoai_utils.submissions import check_rows, read_submission
+from neoai_utils.tables import Kind, read_csv, require_paths
+from neoai_utils.tabular import metric
 from neoai_utils.tabular.clock import CLOCK
-from neoai_utils.tabular.metric import fourth_root_mse
 
 __all__ = [
     "ANSWERS", "FEATURES", "REQUIRED", "SAMPLE", "SENSORS", "TEST", "TRAIN", "Tables", "check_submission", "grade",
@@ -32,25 +34,25 @@ REQUIRED: tuple[str, ...] = (TRAIN, TEST)
 ANSWERS = "test_targets.csv"
 SENSORS = tuple(f"feat_{i}" for i in range(9))
 FEATURES = (*SENSORS, *CLOCK)
-_LAST = {"hour": 24, "minute": 60}  # the end of the day, the end of the hour
-_CARRIED = (("minute", "hour"), ("hour", "day"))
-_FIRST = {"day": 1.0, "hour": 0.0, "minute": 0.0}
+_UNITS = {"hour": 24, "minute": 60}  # hours of a day, minutes of an hour
+_CARRIED = (("minute", "hour"), ("hour", "day"))  # minute 60 is carried to the hour, hour 24 to the day
+_DEFAULT = {"day": 1.0, "hour": 0.0, "minute": 0.0}  # for a column that is empty in both tables
 _SUBMISSION: dict[str, Kind] = {"id": "id", "target": "number"}
 
 
 @dataclass(frozen=True)
 class Tables:
-    """What the competition gives.
+    """The competition's data.
 
     Attributes:
-        train: (rows, features) as float64, NaN where missing: the sensors, then day, hour and minute.
+        train: (rows, features) float64, NaN where missing: the sensors, then day, hour and minute.
         target: (rows,) float64.
         test: (test rows, features), the same columns.
-        test_ids: (test rows,) int64, or str objects where they are no whole numbers.
+        test_ids: (test rows,) int64, or str objects where they are not whole numbers.
     """
 
     train: pd.DataFrame
-    target: NDArray[np.float64]
+    target: Float64
     test: pd.DataFrame
     test_ids: NDArray[Any]
 
@@ -63,15 +65,14 @@ class Tables:
 def read(data_dir: Path) -> Tables:
     """Read and check the two tables and, where it is there, the sample submission.
 
-    What is unusual but can be used is told in a warning: another number of sensors, further columns (left out),
-    infinite readings (taken as missing), and a clock that counts in another way, see `_clock`.
+    Unusual content that can be used gives a warning: another number of sensors, further columns (left out), infinite
+    readings (taken as missing), and a clock that counts in another way, see `_clock`.
 
     Raises:
-        DataError: a table or column is missing (what is there is named), a table is empty, a value is no number, a
-            clock does not show the time, a target or id is missing, an id appears twice, or the sample submission
-            has other ids than the test table.
+        DataError: a table or column is missing (the message lists what exists), a table is empty, a value is not a
+            number, most values of a clock's column are impossible, a target or id is missing, an id appears twice, or
+            the sample submission has other ids than the test table.
     """
-    data_dir = Path(data_dir)
     require_paths(data_dir, REQUIRED)
     sensors = _sensors(data_dir)
     train = _features(data_dir / TRAIN, sensors, "target", "number")
@@ -82,10 +83,56 @@ def read(data_dir: Path) -> Tables:
             raise DataError(f"{data_dir / SAMPLE} does not have the ids of {TEST}; are they of one download?")
     for part in CLOCK:
         if train[part].isna().all() and test[part].isna().all():
-            errors.warn(f"{data_dir / TRAIN} and {TEST}: the column {part} is empty; taken as {_FIRST[part]:g}.")
-            train[part] = test[part] = _FIRST[part]
+            errors.warn(f"{data_dir / TRAIN} and {TEST}: the column {part} is empty; taken as {_DEFAULT[part]:g}.")
+            train[part] = test[part] = _DEFAULT[part]
     features = [*sensors, *CLOCK]
     return Tables(train[features], train["target"].to_numpy(np.float64), test[features], test["id"].to_numpy())
+
+
+def submission(test_ids: NDArray[Any], predictions: ArrayLike) -> pd.DataFrame:
+    """Return the submission: one predicted target for each id, in the order of `test_ids`.
+
+    Raises:
+        SubmissionError: there are more or fewer predictions than ids, or they are not one-dimensional.
+    """
+    values = np.asarray(predictions, dtype=np.float64)
+    if values.shape != test_ids.shape:
+        raise SubmissionError(f"{len(test_ids)} ids need as many predictions; got an array of shape {values.shape}.")
+    return pd.DataFrame({"id": test_ids, "target": values})
+
+
+def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
+    """Check the columns, the ids and that every prediction is a finite number.
+
+    Returns:
+        The submission in the form in which it is written; see `submissions.check_rows`.
+
+    Raises:
+        SubmissionError: naming the first column, id or value at fault.
+    """
+    ids = read_csv(data_dir / TEST, {"id": "id"}, id_column="id")["id"]
+    frame = check_rows(frame, _SUBMISSION, ids)
+    infinite = np.isinf(frame["target"].to_numpy(np.float64))
+    if infinite.any():
+        row = int(infinite.argmax())
+        raise SubmissionError(f"the submission's target of id {frame['id'].iloc[row]} is infinite. Clip it.")
+    return frame
+
+
+def parse_submission(path: Path) -> pd.DataFrame:
+    """Read a `submission.csv` back.
+
+    Raises:
+        DataError: the file is missing or no CSV table, or an id or target is missing or no number.
+    """
+    return read_submission(path, _SUBMISSION)[list(_SUBMISSION)]
+
+
+def grade(frame: pd.DataFrame, answers_dir: Path) -> Grades:
+    """Grade a submission, whose ids may be in any order; see `metric.grade`."""
+    answers = read_csv(answers_dir / ANSWERS, _SUBMISSION, id_column="id")
+    both = answers.merge(frame, on="id", suffixes=("", "_predicted"), validate="one_to_one")
+    return metric.grade(both["target_predicted"], both["target"])
 
 
 def _sensors(data_dir: Path) -> tuple[str, ...]:
@@ -93,17 +140,17 @@ def _sensors(data_dir: Path) -> tuple[str, ...]:
     clock: dict[str, Kind] = dict.fromkeys(CLOCK, "number")
     tables = [read_csv(data_dir / name, clock, allow_missing=CLOCK) for name in (TRAIN, TEST)]
     names = {str(name) for table in tables for name in table if re.fullmatch(r"feat_\d+", str(name))}
-    found = tuple(sorted(names, key=lambda name: (len(name), name))) or SENSORS
-    if found != SENSORS:
+    sensors = tuple(sorted(names, key=lambda name: (len(name), name))) or SENSORS
+    if sensors != SENSORS:
         errors.warn(
-            f"{data_dir / TRAIN} and {TEST} have the sensors {', '.join(found)}, "
+            f"{data_dir / TRAIN} and {TEST} have the sensors {', '.join(sensors)}, "
             f"not the competition's nine, feat_0 to feat_8; all of them are used."
         )
-    return found
+    return sensors
 
 
 def _features(path: Path, sensors: tuple[str, ...], further: str, kind: Kind) -> pd.DataFrame:
-    """Read one table; `further` is the column that it has beside the features."""
+    """Read the features of one table and its column `further`, the target or the id."""
     features = (*sensors, *CLOCK)
     columns: dict[str, Kind] = {**dict.fromkeys(features, "number"), further: kind}
     table = read_csv(path, columns, id_column="id" if further == "id" else None, allow_missing=features)
@@ -125,11 +172,11 @@ def _features(path: Path, sensors: tuple[str, ...], further: str, kind: Kind) ->
 def _clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     """Return the table with a clock of whole days, hours from 0 to 23 and minutes from 0 to 59.
 
-    Fractions are cut off. Hour 24 is hour 0 of the next day, minute 60 is minute 0 of the next hour. Other values that
-    no clock shows are taken as missing. Days may be any whole numbers. Each of these is told once for a column.
+    Fractions are cut off. Hour 24 is hour 0 of the next day, minute 60 is minute 0 of the next hour. Other values
+    outside these ranges are taken as missing. Days may be any whole numbers. Each case gives one warning per column.
 
     Raises:
-        DataError: more than half of a column's values are shown by no clock.
+        DataError: more than half of a column's values are outside its range.
     """
     for part in CLOCK:
         whole = np.floor(table[part])
@@ -138,12 +185,12 @@ def _clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
             errors.warn(f"{path}, {_rows(cut)}: {part} is no whole number; its fraction is cut off.")
             table[part] = whole
     for part, above in _CARRIED:
-        last = (table[part] == _LAST[part]).to_numpy()
+        last = (table[part] == _UNITS[part]).to_numpy()
         if last.any():
-            errors.warn(f"{path}, {_rows(last)}: {part} {_LAST[part]} is read as {part} 0 of the next {above}.")
+            errors.warn(f"{path}, {_rows(last)}: {part} {_UNITS[part]} is read as {part} 0 of the next {above}.")
             table.loc[last, above] += 1
             table.loc[last, part] = 0.0
-    for part, end in _LAST.items():
+    for part, end in _UNITS.items():
         wrong = ~table[part].between(0, end - 1).to_numpy() & table[part].notna().to_numpy()
         if wrong.sum() > table[part].notna().sum() / 2:
             raise DataError(
@@ -159,54 +206,7 @@ def _clock(table: pd.DataFrame, path: Path) -> pd.DataFrame:
     return table
 
 
-def _rows(chosen: NDArray[np.bool_]) -> str:
-    more = int(chosen.sum()) - 1
-    return f"data row {int(chosen.argmax()) + 1}" + (f" and {more} more" if more else "")
-
-
-def submission(test_ids: NDArray[Any], prediction: ArrayLike) -> pd.DataFrame:
-    """Return the submission: one predicted target for each id, in the order of `test_ids`.
-
-    Raises:
-        SubmissionError: there are more or fewer predictions than ids, or they are not one-dimensional.
-    """
-    values = np.asarray(prediction, dtype=np.float64)
-    if values.shape != test_ids.shape:
-        raise SubmissionError(f"{len(test_ids)} ids need as many predictions; got an array of shape {values.shape}.")
-    return pd.DataFrame({"id": test_ids, "target": values})
-
-
-def check_submission(frame: pd.DataFrame, data_dir: Path) -> pd.DataFrame:
-    """Check the columns, the ids and that every prediction is a finite number.
-
-    Returns:
-        The submission in the form that is written, as `tables.check_rows` says.
-
-    Raises:
-        SubmissionError: naming the first column, id or value at fault.
-    """
-    ids = read_csv(Path(data_dir) / TEST, {"id": "id"}, id_column="id")["id"]
-    frame = check_rows(frame, _SUBMISSION, ids)
-    infinite = np.isinf(frame["target"].to_numpy(np.float64))
-    if infinite.any():
-        row = int(infinite.argmax())
-        raise SubmissionError(f"the submission's target of id {frame['id'].iloc[row]} is infinite. Clip it.")
-    return frame
-
-
-def grade(frame: pd.DataFrame, answers_dir: Path) -> dict[str, float]:
-    """Return the fourth root of the MSE (the metric), and the RMSE and MAE for reading; ids may be in any order."""
-    answers = read_csv(Path(answers_dir) / ANSWERS, _SUBMISSION, id_column="id")
-    both = answers.merge(frame, on="id", suffixes=("", "_predicted"), validate="one_to_one")
-    error = (both["target_predicted"] - both["target"]).to_numpy()
-    score = fourth_root_mse(both["target"], both["target_predicted"])
-    return {"fourth_root_mse": score, "rmse": score**2, "mae": float(np.abs(error).mean())}
-
-
-def parse_submission(path: Path) -> pd.DataFrame:
-    """Read a `submission.csv` back.
-
-    Raises:
-        DataError: the file is missing or no CSV table, or an id or target is missing or no number.
-    """
-    return read_submission(Path(path), _SUBMISSION)[list(_SUBMISSION)]
+def _rows(mask: Mask) -> str:
+    """Return the first row of a (rows,) mask in words, and how many follow."""
+    more = int(mask.sum()) - 1
+    return f"data row {int(mask.argmax()) + 1}" + (f" and {more} more" if more else "")

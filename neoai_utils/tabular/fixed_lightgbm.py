@@ -1,8 +1,8 @@
 """The competition's trainer, which may not be changed: LightGBM, absolute error, 500 rounds.
 
-The statement's function `clf_train` takes the prepared tables, the target, row weights and an inverse of the target;
-everything else is fixed ("You cannot change the code of the clf_train function"). The constants here cannot be altered
-at run time, and the function takes no further setting. The organisers' run had no seed and no fixed number of threads;
+The statement's function `clf_train` takes the prepared tables, the target, row weights and an inverse of the target.
+Everything else is fixed ("You cannot change the code of the clf_train function"). The constants here cannot be changed
+at run time, and the function takes no further setting. The organisers' run had no seed and no fixed number of threads.
 `REPRODUCIBLE` adds LightGBM's deterministic mode, so that the same tables always give the same predictions.
 """
 
@@ -14,14 +14,14 @@ from types import MappingProxyType
 import lightgbm as lgb
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from neoai_utils.errors import DataError, ParameterError
+from neoai_utils.arrays import Float64
+from neoai_utils.errors import ParameterError
 
 __all__ = ["PARAMETERS", "REPRODUCIBLE", "ROUNDS", "check_inverse", "gains", "train_and_predict"]
 
-Floats = NDArray[np.float64]
-Inverse = Callable[[Floats], ArrayLike]
+Inverse = Callable[[Float64], ArrayLike]
 
 PARAMETERS: Mapping[str, object] = MappingProxyType(
     {
@@ -34,10 +34,15 @@ PARAMETERS: Mapping[str, object] = MappingProxyType(
         "verbosity": -1,
     }
 )
+"""LightGBM's settings as the statement gives them."""
+
 REPRODUCIBLE: Mapping[str, object] = MappingProxyType(
     {"deterministic": True, "force_row_wise": True, "num_threads": 1, "seed": 0}
 )
+"""What is added so that a run can be repeated."""
+
 ROUNDS = 500
+"""Boosting rounds."""
 
 
 def train_and_predict(
@@ -46,7 +51,7 @@ def train_and_predict(
     target: ArrayLike,
     weight: ArrayLike | None = None,
     inverse: Inverse | None = None,
-) -> Floats:
+) -> Float64:
     """Train the fixed model and predict the test rows, as the competition's `clf_train` does.
 
     Args:
@@ -54,15 +59,14 @@ def train_and_predict(
         test: (test rows, features), the same columns in the same order.
         target: (rows,) transformed target.
         weight: (rows,) weights of the training rows; None for ones.
-        inverse: turns predictions back into the target's scale, elementwise and monotone; None for no change.
+        inverse: maps predictions back to the target's scale, elementwise and monotone; None for no change.
 
     Returns:
-        (test rows,) predictions in the target's own scale.
+        (test rows,) predictions in the target's original scale.
 
     Raises:
-        DataError: the tables disagree, a column holds text or infinities, the target or a weight is not finite, a
-            weight is negative, or all weights are zero.
-        ParameterError: `inverse` is not elementwise monotone.
+        ParameterError: the tables' columns differ, a column holds text or infinities, the target or a weight is not
+            finite, a weight is negative, all weights are zero, or `inverse` is not elementwise monotone.
     """
     values = np.asarray(target, dtype=np.float64)
     weights = np.ones(len(train)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -70,14 +74,20 @@ def train_and_predict(
     if inverse is not None:  # before the training, which takes seconds
         margin = 0.05 * (values.max() - values.min())
         check_inverse(inverse, np.linspace(values.min() - margin, values.max() + margin, 257))
-    prediction = np.asarray(_train(train, values, weights).predict(test), dtype=np.float64)
-    return prediction if inverse is None else check_inverse(inverse, prediction)
+    predictions = np.asarray(_train(train, values, weights).predict(test), dtype=np.float64)
+    return predictions if inverse is None else check_inverse(inverse, predictions)
 
 
 def gains(train: pd.DataFrame, target: ArrayLike, weight: ArrayLike | None = None) -> pd.Series:
-    """Return how much each feature's splits lower the fixed model's loss, as shares of 1, largest first.
+    """Return how much the splits of each feature reduce the fixed model's loss, as shares of 1, largest first.
 
-    Arguments as in `train_and_predict`.
+    Args:
+        train: (rows, features), as in `train_and_predict`.
+        target: (rows,) transformed target.
+        weight: (rows,) weights of the training rows; None for ones.
+
+    Raises:
+        ParameterError: as in `train_and_predict`.
     """
     values = np.asarray(target, dtype=np.float64)
     weights = np.ones(len(train)) if weight is None else np.asarray(weight, dtype=np.float64)
@@ -86,17 +96,21 @@ def gains(train: pd.DataFrame, target: ArrayLike, weight: ArrayLike | None = Non
     return pd.Series(gain / max(gain.sum(), 1e-12), train.columns).sort_values(ascending=False)
 
 
-def _train(train: pd.DataFrame, target: Floats, weight: Floats) -> lgb.Booster:
+def _train(train: pd.DataFrame, target: Float64, weight: Float64) -> lgb.Booster:
     data = lgb.Dataset(train, target, weight=weight)
     return lgb.train({**PARAMETERS, **REPRODUCIBLE}, data, num_boost_round=ROUNDS)
 
 
-def check_inverse(inverse: Inverse, values: Floats) -> Floats:
-    """Apply `inverse` to (n,) values and prove that it only rescales them.
+def check_inverse(inverse: Inverse, values: Float64) -> Float64:
+    """Apply an inverse to values and check that it only rescales them.
 
-    An inverse that looks at positions, at the number of rows or at other rows could return predictions that another
-    model made, which the rules forbid. So it is applied to the values, to the values in another order, and to half
-    of them; equal inputs must give equal outputs, and larger inputs outputs that move in one direction.
+    An inverse that depends on positions, on the number of rows or on other rows could return the predictions of
+    another model, which the rules forbid. So it is applied to the values, to the values in another order, and to half
+    of them. Equal inputs must give equal outputs, and the outputs must increase or decrease with the inputs.
+
+    Args:
+        inverse: the function to check.
+        values: (n,) predictions in the transformed scale.
 
     Returns:
         (n,) rescaled values.
@@ -123,24 +137,26 @@ def check_inverse(inverse: Inverse, values: Floats) -> Floats:
     return result
 
 
-def _apply(inverse: Inverse, values: Floats) -> Floats:
+def _apply(inverse: Inverse, values: Float64) -> Float64:
     result = np.asarray(inverse(values.copy()), dtype=np.float64)
     if result.shape != values.shape:
         raise ParameterError(f"the inverse turns {values.shape} values into {result.shape}; it must be elementwise.")
     return result
 
 
-def _check(train: pd.DataFrame, test: pd.DataFrame, target: Floats, weight: Floats) -> None:
+def _check(train: pd.DataFrame, test: pd.DataFrame, target: Float64, weight: Float64) -> None:
     if list(train.columns) != list(test.columns):
         unshared = sorted(set(train.columns) ^ set(test.columns)) or "the same columns in another order"
-        raise DataError(f"the training and test tables must have the same columns; they differ in {unshared}.")
+        raise ParameterError(f"the training and test tables must have the same columns; they differ in {unshared}.")
     for name, values in (("target", target), ("weight", weight)):
         if values.shape != (len(train),):
-            raise DataError(f"{name} must have one value for each of {len(train)} rows; its shape is {values.shape}.")
+            raise ParameterError(
+                f"{name} must have one value for each of {len(train)} rows; its shape is {values.shape}."
+            )
         if not np.isfinite(values).all():
-            raise DataError(f"{name} of row {int((~np.isfinite(values)).argmax())} is not finite.")
+            raise ParameterError(f"{name} of row {int((~np.isfinite(values)).argmax())} is not finite.")
     if (weight < 0).any() or not weight.any():
-        raise DataError("weights must not be negative, and at least one must be positive.")
+        raise ParameterError("weights must not be negative, and at least one must be positive.")
     for table, name in ((train, "training"), (test, "test")):
         for column in table:
             _check_column(table[column], f"the {name} table's column {column!r}")
@@ -150,6 +166,6 @@ def _check_column(values: pd.Series, where: str) -> None:
     if isinstance(values.dtype, pd.CategoricalDtype):
         return
     if not pd.api.types.is_numeric_dtype(values):
-        raise DataError(f"{where} holds {values.dtype} values. Turn them into numbers or pandas categories.")
+        raise ParameterError(f"{where} holds {values.dtype} values. Turn them into numbers or pandas categories.")
     if np.isinf(values.to_numpy(np.float64, na_value=np.nan)).any():
-        raise DataError(f"{where} has an infinite value; NaN stands for what is missing.")
+        raise ParameterError(f"{where} has an infinite value; NaN stands for what is missing.")

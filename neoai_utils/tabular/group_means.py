@@ -10,12 +10,12 @@ __all__ = ["group_means"]
 
 
 def group_means(table: pd.DataFrame, keys: Sequence[str], columns: Sequence[str]) -> pd.DataFrame:
-    """Return for each row the means of `columns` over the rows that share its values of `keys`.
+    """Return for each row the means of some columns over the rows of its group.
 
     Args:
-        table: the rows of both tables, one under the other.
-        keys: columns that name the group; a row with a gap in one of them gets NaN.
-        columns: what is averaged, gaps left out.
+        table: (rows, features) the rows of both tables.
+        keys: columns that define the group; a row with a missing value in one of them gets NaN.
+        columns: columns to average; missing values are skipped.
 
     Returns:
         (rows, columns) means, named `<column>_by_<keys>`.

@@ -1,4 +1,4 @@
-"""Filling of gaps: the published recipe's medians with flags, and regressions of each column on the others."""
+"""Missing values, filled by the published recipe's medians with flags or by regression on the other columns."""
 
 from __future__ import annotations
 
@@ -14,14 +14,22 @@ __all__ = ["median_fill_with_flags", "regression_fill"]
 _BELOW = {"feat_0": 500.0, "feat_5": 60.0, "feat_3": 90.0, "feat_6": 3000.0}
 _ABOVE = {"feat_7": 1000.0, "feat_8": 620.0}
 _DROPPED = ("feat_3_is_nan", "feat_2_is_nan", "feat_2", "feat_0_is_nan", "minute_is_nan")
+_ROUNDS = 10
 
 
 def median_fill_with_flags(train: pd.DataFrame, test: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the features of the published solution, to be used with the logarithm of the target.
+    """Return the features of the published solution, which trains on the logarithm of the target.
 
-    A flag for each gap, six flags at thresholds read off histograms (a gap counts as not beyond it), five columns
-    dropped, and every gap filled with the training median. (`stefanasandei/roai-solved`,
-    international-contests/neoai/2025, task 1.) Of columns that the tables do not have, nothing is made.
+    It adds a flag for each missing value and six flags at thresholds taken from histograms (0 where the value is
+    missing), drops five columns, and fills every missing value with the training median. (`stefanasandei/roai-solved`,
+    international-contests/neoai/2025, task 1.) Columns that the tables do not have are skipped.
+
+    Args:
+        train: (train rows, features), NaN where missing.
+        test: (test rows, features), the same columns.
+
+    Returns:
+        The features of both tables, float64 without NaN.
     """
     prepared = [_flagged(table) for table in (train, test)]
     medians = prepared[0].median()
@@ -36,16 +44,22 @@ def _flagged(table: pd.DataFrame) -> pd.DataFrame:
     return flagged.drop(columns=list(_DROPPED), errors="ignore")
 
 
-def regression_fill(table: pd.DataFrame, rounds: int = 10) -> pd.DataFrame:
-    """Return `table` with each column's gaps filled by a Bayesian ridge regression on the other columns.
+def regression_fill(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with each column's missing values predicted by Bayesian ridge regression on the other columns.
 
-    The columns are gone through in turn for a number of `rounds` (chained equations: van Buuren and Groothuis-Oudshoorn
-    2011, in scikit-learn's `IterativeImputer`). A constant column is filled with its value, a wholly empty one with 0.
+    The columns are filled in turn, ten times over (chained equations: van Buuren and Groothuis-Oudshoorn 2011, in
+    scikit-learn's `IterativeImputer`).
+
+    Args:
+        table: (rows, columns) float64, NaN where missing.
+
+    Returns:
+        (rows, columns) float64 without NaN. A constant column is filled with its value, an empty one with 0.
     """
     centre, spread = table.mean().fillna(0.0), table.std().replace(0.0, 1.0).fillna(1.0)
     scaled = (table - centre) / spread
     scaled.loc[:, table.isna().all()] = 0.0
-    with warnings.catch_warnings():  # the fills are settled in all but the last digits long before it says so
+    with warnings.catch_warnings():  # the tolerance is far stricter than a feature needs
         warnings.simplefilter("ignore", ConvergenceWarning)
-        filled = IterativeImputer(max_iter=rounds, random_state=0).fit_transform(scaled)
+        filled = IterativeImputer(max_iter=_ROUNDS, random_state=0).fit_transform(scaled)
     return table.fillna(pd.DataFrame(filled, table.index, table.columns) * spread + centre)

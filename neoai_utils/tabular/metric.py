@@ -1,18 +1,38 @@
-"""The metric of the competition."""
+"""The competition's metric: the fourth root of the mean squared error, lower is better."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-__all__ = ["fourth_root_mse"]
+from neoai_utils.scores import Grades
+
+__all__ = ["fourth_root_mse", "grade"]
 
 
-def fourth_root_mse(target: ArrayLike, prediction: ArrayLike, weight: ArrayLike | None = None) -> float:
-    """Return mean((target - prediction)^2)^(1/4), which is the square root of the RMSE; lower is better.
+def grade(predictions: ArrayLike, target: ArrayLike) -> Grades:
+    """Grade predictions.
 
-    With `weight`, (rows,), the mean is a weighted one.
+    Args:
+        predictions: (rows,) in the target's units.
+        target: (rows,) true values.
+
+    Returns:
+        The fourth root of the mean squared error as the score; `rmse` and `mae` as parts.
     """
-    error = np.asarray(target, dtype=np.float64) - np.asarray(prediction, dtype=np.float64)
+    score = fourth_root_mse(target, predictions)
+    error = np.asarray(predictions, dtype=np.float64) - np.asarray(target, dtype=np.float64)
+    return Grades(score, {"rmse": score**2, "mae": float(np.abs(error).mean())})
+
+
+def fourth_root_mse(target: ArrayLike, predictions: ArrayLike, weight: ArrayLike | None = None) -> float:
+    """Return mean((target - predictions)^2)^(1/4), the square root of the RMSE.
+
+    Args:
+        target: (rows,) true values.
+        predictions: (rows,) in the target's units.
+        weight: (rows,) weights of the mean; None for equal ones.
+    """
+    error = np.asarray(target, dtype=np.float64) - np.asarray(predictions, dtype=np.float64)
     weights = None if weight is None else np.asarray(weight, dtype=np.float64)
     return float(np.average(error**2, weights=weights) ** 0.25)

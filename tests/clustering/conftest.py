@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from neoai_utils.clustering.vectors import unit
+
 
 def _write(folder: Path, count: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    random = np.random.default_rng(seed)
-    left = random.gamma(1.0, 8.0, (count, 128, 4)).astype(np.float32)
-    right = random.gamma(1.0, 4.0, (count, 4, 128)).astype(np.float32)
+    rng = np.random.default_rng(seed)
+    left = rng.gamma(1.0, 8.0, (count, 128, 4)).astype(np.float32)
+    right = rng.gamma(1.0, 4.0, (count, 4, 128)).astype(np.float32)
     np.savez(folder / "data_1.npz", left)
     np.savez(folder / "data_2.npz", right)
     return left, right
@@ -29,3 +31,11 @@ def competition(tmp_path: Path) -> Path:
     """The competition's two files, with forty pictures."""
     _write(tmp_path, 40)
     return tmp_path
+
+
+def blobs(count=40, groups=4, width=12, spread=0.25, seed=0):
+    """Return unit vectors around `groups` random directions, and the groups."""
+    rng = np.random.default_rng(seed)
+    truth = np.repeat(np.arange(groups), count)
+    centres = rng.normal(size=(groups, width))
+    return unit((centres[truth] + spread * rng.normal(size=(len(truth), width))).astype(np.float32)), truth

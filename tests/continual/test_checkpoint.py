@@ -9,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+import timm
 import torch
 from timm.models.tiny_vit import TinyVit
 
@@ -16,29 +17,27 @@ from neoai_utils.continual import checkpoint
 from neoai_utils.errors import DataError, DataWarning
 
 
-@pytest.mark.parametrize("prefix", [True, False])
-def test_both_spellings_give_the_same_network(tiny: TinyVit, tmp_path: Path, prefix: bool) -> None:
-    path = tmp_path / "model.pt"
-    checkpoint.save(tiny.state_dict(), path, prefix=prefix)
-    names = torch.load(path, weights_only=True)
-    assert all(name.startswith("model.") == prefix for name in names)
-    found = checkpoint.load(path, 102)
+def test_keys_with_and_without_prefix_give_the_same_network(tiny: TinyVit, tmp_path: Path) -> None:
+    checkpoint.save(tiny.state_dict(), tmp_path / "prefixed.pt")
+    assert all(name.startswith("model.") for name in torch.load(tmp_path / "prefixed.pt", weights_only=True))
+    torch.save(tiny.state_dict(), tmp_path / "plain.pt")
     images = torch.rand(3, 3, 32, 32) - 0.5
-    assert torch.equal(found(images), tiny(images))
+    for path in tmp_path.iterdir():
+        assert torch.equal(checkpoint.load(path, 102)(images), tiny(images))
 
 
 def test_the_full_size_is_read_from_the_shapes(tmp_path: Path) -> None:
-    full = checkpoint.tiny_vit_5m(102)
+    full = timm.create_model("tiny_vit_5m_224", pretrained=False, num_classes=102, drop_path_rate=0.0).eval()
     checkpoint.save(full.state_dict(), tmp_path / "model.pt")
-    found = checkpoint.load(tmp_path / "model.pt", 102)
-    arguments = checkpoint.architecture_of(found.state_dict())
+    model = checkpoint.load(tmp_path / "model.pt", 102)
+    arguments = checkpoint.architecture_of(model.state_dict())
     assert arguments["embed_dims"] == (64, 128, 160, 320)
     assert arguments["depths"] == (2, 2, 6, 2)
     assert arguments["num_heads"][1:] == (4, 5, 10)
     assert arguments["window_sizes"] == (7, 7, 14, 7)
     image = torch.rand(1, 3, 224, 224) - 0.5
     with torch.inference_mode():
-        torch.testing.assert_close(found(image), full(image))
+        torch.testing.assert_close(model(image), full(image))
 
 
 class Trap:
@@ -49,7 +48,7 @@ class Trap:
 def test_pickled_objects_are_refused_and_not_run(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     torch.save({"model.head": Trap()}, tmp_path / "model.pt")
     with pytest.raises(DataError, match="pickled objects are refused"):
-        checkpoint.read_state(tmp_path / "model.pt")
+        checkpoint.load(tmp_path / "model.pt", 102)
     assert capsys.readouterr().out == ""
 
 
@@ -65,17 +64,17 @@ def test_pickled_objects_are_refused_and_not_run(tmp_path: Path, capsys: pytest.
 def test_other_content_is_refused(tmp_path: Path, content: object, message: str) -> None:
     torch.save(content, tmp_path / "model.pt")
     with pytest.raises(DataError, match=re.escape(message)):
-        checkpoint.read_state(tmp_path / "model.pt")
+        checkpoint.load(tmp_path / "model.pt", 102)
 
 
 def test_a_damaged_or_missing_file_is_refused(tiny: TinyVit, tmp_path: Path) -> None:
     path = tmp_path / "model.pt"
     with pytest.raises(DataError, match="does not exist"):
-        checkpoint.read_state(path)
+        checkpoint.load(path, 102)
     checkpoint.save(tiny.state_dict(), path)
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(DataError, match="cannot be read as a state dict"):
-        checkpoint.read_state(path)
+        checkpoint.load(path, 102)
 
 
 def test_wrong_shapes_are_refused(tiny: TinyVit, tmp_path: Path) -> None:
@@ -102,8 +101,8 @@ def shifted(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name: values + 1 for name, values in state.items()}
 
 
-def same(found: TinyVit, state: dict[str, torch.Tensor]) -> bool:
-    return all(torch.equal(values, state[name]) for name, values in found.state_dict().items())
+def same(model: TinyVit, state: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(values, state[name]) for name, values in model.state_dict().items())
 
 
 PREFIXES = ("", "model.", "module.", "module.model.", "_orig_mod.", "model._orig_mod.", "net.", "student.module.")
@@ -140,7 +139,7 @@ def test_a_network_goes_before_its_running_average(tiny: TinyVit, tmp_path: Path
         assert same(checkpoint.load(tmp_path / "model.pt", 102), tiny.state_dict())
 
 
-def test_further_keys_are_told_and_left_out(tiny: TinyVit, tmp_path: Path) -> None:
+def test_further_keys_give_a_warning_and_are_left_out(tiny: TinyVit, tmp_path: Path) -> None:
     path, state = tmp_path / "model.pt", tiny.state_dict()
     strangers = {"stranger": torch.zeros(1), "another": torch.zeros(1)}
     checkpoint.save(state | strangers, path)
@@ -170,7 +169,7 @@ def test_files_of_other_formats(tiny: TinyVit, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "reason"),
     [
         (b"", "it is empty"),
         (b"version https://git-lfs.github.com/spec/v1\n", "it is a Git LFS pointer"),
@@ -178,9 +177,9 @@ def test_files_of_other_formats(tiny: TinyVit, tmp_path: Path) -> None:
         (b"\x1f\x8b\x08", "it is packed by gzip. Unpack it"),
     ],
 )
-def test_what_a_file_is_in_place_of_a_network(tmp_path: Path, content: bytes, told: str) -> None:
+def test_what_a_file_is_in_place_of_a_network(tmp_path: Path, content: bytes, reason: str) -> None:
     (tmp_path / "model.pt").write_bytes(content)
-    with pytest.raises(DataError, match=rf"model\.pt cannot be read as a state dict of plain tensors: {told}"):
+    with pytest.raises(DataError, match=rf"model\.pt cannot be read as a state dict of plain tensors: {reason}"):
         checkpoint.load(tmp_path / "model.pt", 102)
 
 

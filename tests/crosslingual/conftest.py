@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 from transformers import BertConfig, BertModel, PreTrainedTokenizerFast
 
-PIECES = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "wake", "##me", "at", "six", "play", "сыграй", "в", "шесть")
+from neoai_utils.crosslingual.prediction import Predictions
+from neoai_utils.crosslingual.utterances import Labels, Utterance
+
+TOKENS = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "wake", "##me", "at", "six", "play", "сыграй", "в", "шесть")
 
 
 @pytest.fixture(scope="session")
 def tokenizer() -> PreTrainedTokenizerFast:
-    """Cuts `wakeme` into two pieces."""
-    made = Tokenizer(models.WordPiece({piece: i for i, piece in enumerate(PIECES)}, unk_token="[UNK]"))
+    """Splits `wakeme` into two tokens."""
+    made = Tokenizer(models.WordPiece({token: i for i, token in enumerate(TOKENS)}, unk_token="[UNK]"))
     made.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     made.post_processor = processors.TemplateProcessing(
         single="[CLS] $A [SEP]", pair="[CLS] $A [SEP] $B [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
@@ -29,7 +33,7 @@ def encoder() -> BertModel:
     """A fresh one for each test: training changes it."""
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=len(PIECES), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        vocab_size=len(TOKENS), hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
         max_position_embeddings=32,
     )  # fmt: skip
     return BertModel(config, add_pooling_layer=False)
@@ -37,8 +41,8 @@ def encoder() -> BertModel:
 
 @pytest.fixture(scope="session")
 def unigram() -> PreTrainedTokenizerFast:
-    """Pieces of XLM-R's kind; `</s>` and `<mask>` stand apart from the rest, as they do there."""
-    pieces = [
+    """Tokens of XLM-R's kind; `</s>` and `<mask>` are special, as they are there."""
+    tokens = [
         "<s>",
         "<pad>",
         "</s>",
@@ -57,7 +61,7 @@ def unigram() -> PreTrainedTokenizerFast:
         "▁tu",
         "rn",
     ]
-    made = Tokenizer(models.Unigram([(piece, -float(place)) for place, piece in enumerate(pieces)], unk_id=3))
+    made = Tokenizer(models.Unigram([(token, -float(index)) for index, token in enumerate(tokens)], unk_id=3))
     made.normalizer = normalizers.NFKC()
     made.pre_tokenizer = pre_tokenizers.Metaspace()
     made.post_processor = processors.TemplateProcessing(
@@ -77,3 +81,12 @@ def large(unigram) -> BertModel:
         max_position_embeddings=32, pad_token_id=1,
     )  # fmt: skip
     return BertModel(config, add_pooling_layer=False).eval()
+
+
+LABELS = Labels(("play", "wake"), ("O", "B-time", "I-time"))
+WAKE = Utterance(("wakeme", "at", "six"), "wake", ("O", "B-time", "I-time"))
+PLAY = Utterance(("play",), "play", ("O",))
+
+
+def predictions(intents: list[list[float]], *slots: list[list[float]]) -> Predictions:
+    return Predictions(np.array(intents, np.float32), tuple(np.array(words, np.float32) for words in slots))

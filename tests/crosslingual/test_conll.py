@@ -1,4 +1,4 @@
-"""Label files of every build: what the columns hold, what a tag means, and one warning for each kind of oddity."""
+"""Label files of every form: columns, tags, one warning for each kind of oddity, and what is written is read back."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import warnings
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neoai_utils.crosslingual import conll
-from neoai_utils.crosslingual.conll import Utterance
-from neoai_utils.crosslingual.tags import OUTSIDE, is_tag, read_tag
+from neoai_utils.crosslingual.utterances import Utterance
 from neoai_utils.errors import DataError
 
 PLAIN = "1\tset\tMusic\tO\n2\tfree\tMusic\tB-genre\n3\tjazz\tMusic\tI-genre\n\n1\twake\tAlarm\tO\n"
@@ -34,7 +33,7 @@ def read(folder: Path, text: str | bytes, *, labelled: bool = True) -> tuple[tup
 def columns(*order: int, extra: str = "") -> str:
     """Return the plain file with its columns (0 to 3) in another order."""
     rows = [line.split("\t") for line in PLAIN.split("\n")]
-    return "\n".join("\t".join([*(row[place] for place in order), *extra]) if len(row) > 1 else "" for row in rows)
+    return "\n".join("\t".join([*(row[column] for column in order), *extra]) if len(row) > 1 else "" for row in rows)
 
 
 @pytest.mark.parametrize(
@@ -148,10 +147,19 @@ def test_nothing_to_read(tmp_path):
             read(tmp_path, text)
 
 
-@given(st.text(min_size=1, max_size=8), st.sets(st.sampled_from(["genre", "time"])))
-def test_whatever_a_tag_is_called_a_tag_is_read(text, known):
-    tag, assumed = read_tag(text, known, (OUTSIDE, OUTSIDE))
-    assert is_tag(tag)
-    assert tag != "NoLabel"
-    assert bool(assumed) == (not is_tag(text))
-    assert read_tag(tag, known, (OUTSIDE, OUTSIDE)) == (tag, "")
+word = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=5)
+
+
+tag = st.sampled_from(["O", "B-datetime", "I-datetime", "B-reminder/todo"])
+
+
+@settings(max_examples=50)
+@given(st.lists(st.lists(st.tuples(word, tag), min_size=1, max_size=5), min_size=1, max_size=4))
+def test_what_is_written_is_read_back(tmp_path_factory, sentences):
+    path = tmp_path_factory.mktemp("conll") / "train.conll"
+    utterances = tuple(Utterance(*(tuple(part) for part in zip(*s, strict=True))) for s in sentences)
+    utterances = tuple(Utterance(u.words, "weather/find", u.intent) for u in utterances)
+    conll.write(utterances, path)
+    assert conll.read(path, labelled=True) == utterances
+    conll.write([Utterance(u.words) for u in utterances], path)
+    assert conll.read(path, labelled=False) == tuple(Utterance(u.words) for u in utterances)

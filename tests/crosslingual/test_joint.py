@@ -1,4 +1,4 @@
-"""Tags on pieces and back, and the model with two heads, on a tiny BERT."""
+"""The model with two heads, and the encoders that it accepts."""
 
 from __future__ import annotations
 
@@ -8,17 +8,14 @@ import transformers
 from tokenizers import Tokenizer
 
 from neoai_utils.crosslingual import joint
-from neoai_utils.crosslingual.conll import Labels, Utterance
-from neoai_utils.crosslingual.encoding import IGNORED, Collator
+from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel
-from neoai_utils.crosslingual.masked_language import can_read, read_on
+from neoai_utils.crosslingual.masked_language import can_continue_pretraining, continue_pretraining
 from neoai_utils.crosslingual.prediction import predict
-from neoai_utils.crosslingual.training import Part, Plan, fine_tune
-from neoai_utils.errors import DataError, DataWarning, NotANumberError, ParameterError
-
-LABELS = Labels(("play", "wake"), ("O", "B-time", "I-time"))
-WAKE = Utterance(("wakeme", "at", "six"), "wake", ("O", "B-time", "I-time"))
-PLAY = Utterance(("play",), "play", ("O",))
+from neoai_utils.crosslingual.training import TrainingPlan, UtteranceSource, fine_tune
+from neoai_utils.crosslingual.utterances import Utterance
+from neoai_utils.errors import DataError, DataWarning, ParameterError
+from tests.crosslingual.conftest import LABELS, PLAY, WAKE
 
 
 @pytest.fixture
@@ -26,39 +23,10 @@ def model(encoder) -> JointModel:
     return JointModel(encoder, len(LABELS.intents), len(LABELS.tags))
 
 
-def test_the_two_ways_to_lay_tags(tokenizer):
-    """Pieces: [CLS] wake ##me at six [SEP]."""
-    right = Collator(tokenizer, LABELS)([WAKE, PLAY])
-    assert right.slots.tolist() == [[-100, 0, -100, 1, 2, -100], [-100, 0, -100, -100, -100, -100]]
-    assert right.places == ((1, 3, 4), (1,))
-    published = Collator(tokenizer, LABELS, "position")([WAKE, PLAY])
-    assert published.slots.tolist() == [[0, 1, 2, -100, -100, -100], [0, -100, -100, -100, -100, -100]]
-    assert published.places == ((0, 1, 2), (0,))
-    assert torch.equal(right.pieces, published.pieces)
-    assert (right.intents.tolist(), right.mask.sum(1).tolist()) == ([1, 0], [6, 3])
-
-
-def test_words_that_do_not_fit_have_no_place(tokenizer):
-    assert Collator(tokenizer, LABELS, longest=5)([WAKE]).places == ((1, 3, None),)
-
-
-def test_hidden_and_unknown_labels_are_ignored(tokenizer):
-    batch = Collator(tokenizer, LABELS)([Utterance(("play",)), Utterance(("play",), "sing", ("B-song",))])
-    assert batch.intents.tolist() == [IGNORED, IGNORED]
-    assert (batch.slots == IGNORED).all()
-
-
-def test_what_cannot_be_encoded(tokenizer):
-    with pytest.raises(ParameterError, match="at least one utterance"):
-        Collator(tokenizer, LABELS)([])
-    with pytest.raises(ParameterError, match="must be one of position, first piece"):
-        Collator(tokenizer, LABELS, "last piece")  # type: ignore[arg-type]
-
-
 def test_the_loss_is_the_sum_of_both(tokenizer, model):
     batch = Collator(tokenizer, LABELS)([WAKE, PLAY])
     model.eval()
-    logits = model(batch.pieces, batch.mask)
+    logits = model(batch.tokens, batch.mask)
     intent = -logits.intents.log_softmax(1)[[0, 1], [1, 0]].mean()
     tagged = logits.slots.log_softmax(2)[[0, 0, 0, 1], [1, 3, 4, 1], [0, 1, 2, 0]]
     assert joint.loss(model, batch).item() == pytest.approx((intent - tagged.mean()).item(), abs=1e-5)
@@ -102,29 +70,31 @@ def test_every_encoder_of_transformers_learns_and_reads(tmp_path, tokenizer, nam
     encoder, words = joint.load_encoder(folder)
     assert {weight.dtype for weight in encoder.parameters()} == {torch.float32}
     assert getattr(encoder, "pooler", None) is None
-    plan = Plan(60, batch=3, rate=1e-2)
-    trained = fine_tune(encoder, Collator(words, LABELS), [Part([WAKE, PLAY, LONG])], plan, seed=0)
+    plan = TrainingPlan(60, batch=3, learning_rate=1e-2)
+    trained = fine_tune(encoder, Collator(words, LABELS), [UtteranceSource([WAKE, PLAY, LONG])], plan, seed=0)
     answers = predict(trained, Collator(words, LABELS), [WAKE, PLAY, LONG])
-    assert [LABELS.intents[place] for place in answers.intents.argmax(1)] == [u.intent for u in (WAKE, PLAY, LONG)]
-    assert can_read(encoder, words)
-    read, losses = read_on(encoder, words, ["wakeme at six", ("play at six", "сыграй в шесть")], 60, 0, rate=1e-2)
+    assert [LABELS.intents[index] for index in answers.intents.argmax(1)] == [u.intent for u in (WAKE, PLAY, LONG)]
+    assert can_continue_pretraining(encoder, words)
+    read, losses = continue_pretraining(
+        encoder, words, ["wakeme at six", ("play at six", "сыграй в шесть")], 60, 0, learning_rate=1e-2
+    )
     assert sum(losses[-10:]) < sum(losses[:10])
     assert read.get_input_embeddings().weight.dtype == torch.float32
 
 
-def test_a_tokenizer_without_special_pieces_will_do(tmp_path, tokenizer):
+def test_a_tokenizer_without_special_tokens_is_accepted(tmp_path, tokenizer):
     backend = Tokenizer.from_str(tokenizer.backend_tokenizer.to_str())
     backend.no_padding()
     bare = transformers.PreTrainedTokenizerFast(tokenizer_object=backend, unk_token="[UNK]")
-    with pytest.warns(DataWarning, match=r"has no padding piece; '\[PAD\]' fills up, and is masked"):
+    with pytest.warns(DataWarning, match=r"has no padding token; '\[PAD\]' is used, and masked"):
         encoder, words = joint.load_encoder(saved(tmp_path, ENCODERS["BERT"], bare))
     answers = predict(joint.JointModel(encoder, 2, 3).eval(), Collator(words, LABELS), [WAKE, PLAY])
     alone = predict(joint.JointModel(encoder, 2, 3).eval(), Collator(words, LABELS), [PLAY])
     assert answers.intents.shape == (2, 2)
     assert alone.slots[0].shape == answers.slots[1].shape
-    assert not can_read(encoder, words)
-    with pytest.raises(ParameterError, match="needs a mask piece"):
-        read_on(encoder, words, ["play"], steps=1, seed=0)
+    assert not can_continue_pretraining(encoder, words)
+    with pytest.raises(ParameterError, match="needs a mask token"):
+        continue_pretraining(encoder, words, ["play"], steps=1, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -132,17 +102,17 @@ def test_a_tokenizer_without_special_pieces_will_do(tmp_path, tokenizer):
     [
         (
             lambda: transformers.GPT2Model(transformers.GPT2Config(vocab_size=13, n_embd=16, n_layer=1, n_head=2)),
-            "is no encoder: its first piece.*does not see the last one. Give an encoder such as XLM-R",
+            "is no encoder: its first token.*does not attend to the last one. Give an encoder such as XLM-R",
         ),
         (
             lambda: transformers.T5Model(
                 transformers.T5Config(vocab_size=13, d_model=16, d_kv=8, d_ff=32, num_layers=1, num_heads=2)
             ),
-            "t5 is an encoder with a decoder, and only an encoder is asked for",
+            "t5 is an encoder with a decoder, but an encoder alone is needed",
         ),
         (
             lambda: transformers.BertModel(transformers.BertConfig(**SIZE | {"vocab_size": 7})),
-            "has 13 pieces, the encoder's table only 7 rows. Give the tokenizer that belongs to it",
+            "has 13 tokens, the encoder's table only 7 rows. Give the tokenizer that belongs to it",
         ),
         (
             lambda: transformers.ViTModel(
@@ -167,14 +137,11 @@ def test_a_slow_tokenizer_is_told(tmp_path, tokenizer, monkeypatch):
 def test_padding_changes_nothing(tokenizer, model):
     model.eval()
     alone, padded = (Collator(tokenizer, LABELS)(part) for part in ([PLAY], [PLAY, WAKE]))
-    first, second = model(alone.pieces, alone.mask), model(padded.pieces, padded.mask)
+    first, second = model(alone.tokens, alone.mask), model(padded.tokens, padded.mask)
     assert torch.allclose(first.intents[0], second.intents[0], atol=1e-5)
     assert torch.allclose(first.slots[0], second.slots[0, :3], atol=1e-5)
 
 
-@pytest.mark.parametrize("head", ["intent_head", "slot_head"])
-def test_answers_that_are_no_number_are_refused(tokenizer, model, head):
-    with torch.no_grad():
-        getattr(model, head).bias[0] = float("nan")
-    with pytest.raises(NotANumberError, match=head.partition("_")[0]):
-        predict(model.eval(), Collator(tokenizer, LABELS), [WAKE])
+def test_an_encoder_that_is_not_there(tmp_path):
+    with pytest.raises(DataError, match="cannot be loaded.*tokenizer.json"):
+        joint.load_encoder(tmp_path)

@@ -1,4 +1,4 @@
-"""Sentence pairs whose fields nobody has described, and raw sentences cut as the files are."""
+"""Sentence pairs with unknown field names."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import warnings
 
 import pytest
 
-from neoai_utils.crosslingual.cutting import Cutter
 from neoai_utils.crosslingual.pairs import read_pairs
 from neoai_utils.errors import DataWarning
 
@@ -76,20 +75,3 @@ def test_a_file_without_pairs_is_told(tmp_path):
     assert read(tmp_path, "", " ") == ((), [" holds no pair; going on without sentence pairs."])
     with pytest.warns(DataWarning, match="absent does not exist; going on without sentence pairs"):
         assert read_pairs(tmp_path / "absent") == ()
-
-
-# -------------------------------------------------------------------------------------------- raw sentences into words
-
-
-def test_marks_are_set_apart_as_in_the_files():
-    words = "погода завтра ? стоп , да . нет . и . или . R&B & a.m. U.S.A. St. 5 °"
-    cut = Cutter(words.split())
-    assert cut("Стоп, завтра?") == "Стоп , завтра ?"
-    assert cut("R&B в U.S.A. и St. Louis.") == "R&B в U.S.A. и St. Louis ."
-    assert cut("когда?..") == "когда ? . ."
-    assert cut("  нет   меток ") == "  нет   меток ", "without a cut a sentence stays as it is"
-
-
-def test_marks_that_the_files_leave_on_words_stay_there():
-    assert Cutter(["нет.", "да.", "."])("Нет. Так.") == "Нет. Так."
-    assert Cutter([])("Нет. Так.") == "Нет. Так."

@@ -10,7 +10,7 @@ import torch
 from diffusers import UNet2DConditionModel
 from transformers import CLIPTextConfig, CLIPTextModel
 
-from neoai_utils.diffusion import closed_form, finetune, steering
+from neoai_utils.diffusion import closed_form, steering, training
 
 # unet/config.json and text_encoder/config.json of runwayml/stable-diffusion-v1-5
 UNET = {
@@ -35,7 +35,7 @@ def hollow(kind):
 @pytest.mark.parametrize("kind", [torch.float16, torch.bfloat16, torch.float32])
 def test_all_sixteen_layers_are_edited_in_closed_form(kind):
     unet = hollow(kind)
-    layers = closed_form.cross_attention(unet)
+    layers = closed_form.key_value_projections(unet)
     assert len(layers) == 32, "keys and values of sixteen layers"
     generator = torch.Generator().manual_seed(0)
     for layer in layers.values():
@@ -52,7 +52,7 @@ def test_all_sixteen_layers_are_edited_in_closed_form(kind):
 def test_low_rank_additions_fit():
     unet = hollow(torch.float16)
     names = {name for name, _ in unet.named_parameters()}
-    with finetune.trained_weights(unet, "lora") as weights:
+    with training.trainable_weights(unet, "lora") as weights:
         assert len(weights) == 16 * 4 * 2
         assert {values.dtype for values in weights} == {torch.float32}
         count = sum(values.numel() for values in weights)
@@ -65,7 +65,7 @@ def test_low_rank_additions_fit():
 
 def test_steering_finds_all_sixteen_layers():
     unet = hollow(torch.float16)
-    vectors = {(name, step): torch.zeros(8) for name, _ in steering.layers(unet) for step in range(2)}
+    vectors = {(name, step): torch.zeros(8) for name in steering.cross_attention_layers(unet) for step in range(2)}
     assert len(vectors) == 32
     with steering.steered(unet, vectors, 1.0):
         assert sum(len(module._forward_hooks) for _, module in unet.named_modules()) == 16

@@ -1,4 +1,4 @@
-"""The gate and the map behind the text encoder: who is let in, what becomes of it, and that nobody else is touched."""
+"""The gate and the map behind the text encoder: texts that pass are changed, all others stay the same."""
 
 from __future__ import annotations
 
@@ -32,10 +32,10 @@ def fitted(pipe):
 
 
 @torch.no_grad()
-def test_the_gate_lets_in_sources_alone(pipe, fitted):
+def test_only_sources_pass_the_gate(pipe, fitted):
     sources = [source for source, _ in PAIRS]
-    assert (fitted.odds(pooled(pipe, sources)) > 0).all()
-    assert (fitted.odds(pooled(pipe, OTHERS)) < 0).all()
+    assert (fitted.log_odds(pooled(pipe, sources)) > 0).all()
+    assert (fitted.log_odds(pooled(pipe, OTHERS)) < 0).all()
 
 
 @torch.no_grad()
@@ -59,17 +59,17 @@ def test_the_pipeline_draws_by_it(pipe, fitted):
         assert (drawn(PAIRS[0][0]) != horse).any()
         assert (drawn(OTHERS[0]) == cow).all()
     with redirected(pipe, Redirection(fitted.weight, -1e9, fitted.matrix)):
-        assert (drawn(PAIRS[0][0]) == horse).all(), "nobody passes so strict a gate"
+        assert (drawn(PAIRS[0][0]) == horse).all(), "no text passes so strict a gate"
 
 
 @settings(max_examples=20)
 @given(st.integers(0, 1000))
 def test_odds_are_those_of_the_regression(seed):
-    """The scaling of the inputs is folded into the weights; the odds are linear in the sums."""
+    """The scaling of the inputs is folded into the weights; the odds are linear in the pooled states."""
     generator = torch.Generator().manual_seed(seed)
     weight, one, two = (torch.randn(5, generator=generator) for _ in range(3))
-    found = Redirection(weight, 0.5, torch.eye(5)).odds(torch.stack([one, two, one + two]))
-    assert found[2].item() == pytest.approx(found[0].item() + found[1].item() - 0.5, abs=1e-4)
+    odds = Redirection(weight, 0.5, torch.eye(5)).log_odds(torch.stack([one, two, one + two]))
+    assert odds[2].item() == pytest.approx(odds[0].item() + odds[1].item() - 0.5, abs=1e-4)
 
 
 def test_what_cannot_be_fitted(pipe):

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ import pytest
 import torch
 from PIL import Image
 
-from neoai_utils.diffusion.generation import Sampling, batch_size, draw, fingerprint, load_pipeline, noise_source
+from neoai_utils.diffusion import generation
+from neoai_utils.diffusion.generation import draw, fingerprint, load_pipeline, noise_generator
 from neoai_utils.diffusion.redirection import redirect_words
 from neoai_utils.diffusion.texts import states
 from neoai_utils.errors import DataError, NeoaiError, NotANumberError, ParameterError
@@ -26,8 +28,8 @@ def pixels(pictures):
     return np.stack([np.asarray(picture) for picture in pictures]).astype(int)
 
 
-def sampled(batch=None, **changes):
-    return Sampling(**({"steps": FAST.steps, "guidance": FAST.guidance, "seed": FAST.seed} | changes), batch=batch)
+def sampled(batch_size=None, **changes):
+    return replace(FAST, batch_size=batch_size, **changes)
 
 
 class Counter:
@@ -57,7 +59,9 @@ def test_seeds_and_numbers_give_other_noise(pipe):
     assert (pixels(draw(pipe, PROMPTS, sampled())) == first).all()
     assert (pixels(draw(pipe, PROMPTS, sampled(seed=2))) != first).any(axis=(1, 2, 3)).all()
     assert (first[0] != first[3]).any(), "the same prompt twice is drawn from two noises"
-    streams = {torch.rand((), generator=noise_source(seed, number)).item() for seed in range(9) for number in range(9)}
+    streams = {
+        torch.rand((), generator=noise_generator(seed, number)).item() for seed in range(9) for number in range(9)
+    }
     assert len(streams) == 81
 
 
@@ -99,7 +103,8 @@ def die_at_the_third(picture, path, *words):
 
 Image.Image.save = die_at_the_third
 model, folder, *prompts = sys.argv[1:]
-draw(load_pipeline(model, torch.device("cpu")), prompts, Sampling(steps=2, guidance=3.0, seed=1, batch=2), Path(folder))
+sampling = Sampling(steps=2, guidance=3.0, seed=1, batch_size=2)
+draw(load_pipeline(model, torch.device("cpu")), prompts, sampling, Path(folder))
 """
 
 
@@ -242,6 +247,6 @@ def test_prompts_whose_states_are_no_number_are_refused(pipe):
 
 
 def test_large_pictures_come_in_small_batches(pipe):
-    assert batch_size(pipe) == 32
+    assert generation.batch_size(pipe) == 32
     pipe.unet.register_to_config(sample_size=512 // pipe.vae_scale_factor)
-    assert batch_size(pipe) == 1
+    assert generation.batch_size(pipe) == 1

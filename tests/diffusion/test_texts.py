@@ -1,4 +1,4 @@
-"""Which position of one prompt stands for which of another."""
+"""States of prompts, and which position of one corresponds to which of another."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ END = 1
 texts = st.lists(st.integers(2, 9), max_size=8)
 
 
-def padded(pieces, length=12):
-    return [0, *pieces, *[END] * (length - 1 - len(pieces))]
+def padded(tokens, length=12):
+    return [0, *tokens, *[END] * (length - 1 - len(tokens))]
 
 
 def test_known_answers():
@@ -29,18 +29,18 @@ def test_known_answers():
 
 
 @given(texts, texts)
-def test_every_place_has_a_counterpart(old, new):
+def test_every_position_has_a_counterpart(old, new):
     source, target = padded(old), padded(new)
-    places = aligned(source, target, END)
-    assert len(places) == len(source)
-    assert places[0] == 0
-    assert places == sorted(places)
-    assert all(target[to] == END for at, to in enumerate(places) if at > len(old)), "padding stands for padding"
+    indices = aligned(source, target, END)
+    assert len(indices) == len(source)
+    assert indices[0] == 0
+    assert indices == sorted(indices)
+    assert all(target[to] == END for at, to in enumerate(indices) if at > len(old)), "padding corresponds to padding"
 
 
 @given(texts)
-def test_a_text_stands_for_itself(pieces):
-    assert aligned(padded(pieces), padded(pieces), END) == list(range(12))
+def test_a_text_stands_for_itself(tokens):
+    assert aligned(padded(tokens), padded(tokens), END) == list(range(12))
 
 
 def test_lengths_must_agree():

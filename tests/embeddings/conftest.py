@@ -46,6 +46,23 @@ def case(intact):
 
 
 @pytest.fixture(scope="session")
+def contexts_case():
+    """Sixty words in three groups, each with its own neighbours; spelling says nothing, a third is lost."""
+    rng = np.random.default_rng(3)
+    words = [f"w{i}" for i in range(60)] + [f"c{i}" for i in range(12)]
+    centre = rng.normal(size=(3, 8)) * 2
+    table = np.vstack([centre[np.arange(60) % 3], rng.normal(size=(12, 8))]) + 0.2 * rng.normal(size=(72, 8))
+    texts = []
+    for _ in range(1500):
+        word = int(rng.integers(60))
+        texts.append([60 + 4 * (word % 3) + int(rng.integers(4)), word, 60 + 4 * (word % 3) + int(rng.integers(4))])
+    intact = table.astype(np.float32)
+    broken = intact.copy()
+    broken[rng.choice(60, 20, replace=False)] = 0
+    return damage.find(broken, words), texts, intact
+
+
+@pytest.fixture(scope="session")
 def tiny_model(tmp_path_factory):
     """A folder with a two-layer BERT classifier and its tokenizer, a fifth of its rows zero."""
     import torch

@@ -1,4 +1,4 @@
-"""Lost rows are found, the rules are guarded, hiding plays the same game."""
+"""Lost rows are found, the rules are enforced, and hidden donors are lost to a repair."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from neoai_utils.errors import DataError
 
 def test_lost_rows_and_donors(case):
     assert len(case.lost) == 16
-    donors = {case.words[i] for i in case.donors}
+    donors = {case.tokens[i] for i in case.donors}
     assert "walk" in donors
     assert not donors & {"[PAD]", "[CLS]", "[unused1]"}
     assert set(case.lost).isdisjoint(case.donors)
@@ -82,7 +82,7 @@ def test_hidden_donors_are_lost_to_the_repair(case):
     assert case.table[rows].any(axis=1).all()
 
 
-def test_cross_fit_never_shows_a_row_to_its_own_repair(case):
+def test_cross_fit_never_shows_a_row_to_the_repair_that_predicts_it(case):
     seen = []
 
     def spy(part):
@@ -91,8 +91,8 @@ def test_cross_fit_never_shows_a_row_to_its_own_repair(case):
         return np.repeat(part.lost[:, None], 8, axis=1).astype(np.float32)
 
     rows = case.donors[::2]
-    given_back = damage.cross_fit(spy, case, rows)
-    assert np.array_equal(given_back[:, 0].astype(int), rows)  # each answer at the place of its own row
+    predictions = damage.cross_fit(spy, case, rows)
+    assert np.array_equal(predictions[:, 0].astype(int), rows)  # each prediction in its own row
     assert np.array_equal(np.sort(np.concatenate(seen)), rows)
 
 

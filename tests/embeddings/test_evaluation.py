@@ -1,4 +1,4 @@
-"""Classification in any order of lengths, the rulers' known values."""
+"""Predictions whatever the lengths, and the measures' known values."""
 
 from __future__ import annotations
 
@@ -6,62 +6,52 @@ import numpy as np
 import pytest
 import torch
 
-from neoai_utils.embeddings import damage, evaluation, files
-from neoai_utils.errors import DataError, NotANumberError
+from neoai_utils.embeddings import evaluation, models
+from neoai_utils.errors import NotANumberError
 
 
 @pytest.fixture(scope="module")
 def loaded(tiny_model):
-    return files.load_model(tiny_model)
+    return models.load(tiny_model)
 
 
 def test_batched_logits_are_those_of_single_texts(loaded):
     model, tokenizer = loaded
     texts = ["walk", "jumping walked painter cook", "", "rest rest rest", "printer"] * 3
-    tokens = evaluation.tokenise(tokenizer, texts)
-    batched = evaluation.logits(model, tokens, batch=4)
+    tokens = evaluation.tokenize(tokenizer, texts)
+    batched = evaluation.logits(model, tokens, batch_size=4)
     for text, row in zip(texts, batched, strict=True):
         with torch.no_grad():
             assert row == pytest.approx(model(**tokenizer(text, return_tensors="pt")).logits[0].numpy(), abs=1e-5)
-    assert np.array_equal(evaluation.classify(model, tokens), batched.argmax(axis=1))
+    assert np.array_equal(evaluation.predict(model, tokens), batched.argmax(axis=1))
 
 
-def test_answers_that_are_no_number_are_refused(tiny_model):
-    """The largest of them would be the first class."""
-    model, tokenizer = files.load_model(tiny_model)
+def test_logits_that_are_no_number_are_refused(tiny_model):
+    """Their maximum would be the first class."""
+    model, tokenizer = models.load(tiny_model)
     with torch.no_grad():
         model.classifier.bias[0] = float("nan")
-    with pytest.raises(NotANumberError, match="classifier's answers"):
-        evaluation.logits(model, evaluation.tokenise(tokenizer, ["walk"]))
+    with pytest.raises(NotANumberError, match="classifier's logits"):
+        evaluation.logits(model, evaluation.tokenize(tokenizer, ["walk"]))
 
 
 def test_long_texts_are_cut(loaded):
-    tokens = evaluation.tokenise(loaded[1], ["walk " * 500], longest=32)
+    tokens = evaluation.tokenize(loaded[1], ["walk " * 500], max_length=32)
     assert len(tokens[0]) == 32
 
 
-def test_install_changes_the_table_and_nothing_else(tiny_model):
-    model, tokenizer = files.load_model(tiny_model)
-    before = {k: v.clone() for k, v in model.state_dict().items()}
-    table, words = files.table_of(model, tokenizer)
-    case = damage.find(table, words)
-    evaluation.install(model, damage.repaired(case, np.ones((len(case.lost), 8), np.float32)))
-    changed = [k for k, v in model.state_dict().items() if not torch.equal(v, before[k])]
-    assert changed == ["bert.embeddings.word_embeddings.weight"]
-
-
-def test_divergence_is_zero_for_the_same_mind_and_grows():
+def test_divergence_is_zero_for_the_same_probabilities_and_grows():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(50, 3)).astype(np.float32)
-    assert evaluation.divergence(logits, logits + 7) == pytest.approx(0, abs=1e-6)  # the same probabilities
-    a, b = (evaluation.divergence(logits, logits + scale * rng.normal(size=(50, 3))) for scale in (0.1, 1.0))
+    assert evaluation.kl_divergence(logits, logits + 7) == pytest.approx(0, abs=1e-6)
+    a, b = (evaluation.kl_divergence(logits, logits + scale * rng.normal(size=(50, 3))) for scale in (0.1, 1.0))
     assert 0 < a < b
 
 
-def test_mean_cosine_weighs_and_skips_silent_tokens(case, intact):
+def test_mean_cosine_weighs_and_skips_special_tokens(case, intact):
     truth = intact[case.lost]
     assert evaluation.mean_cosine(truth, truth, case, case.lost) == pytest.approx(1)
-    frequency = np.zeros(len(case.words), int)
+    frequency = np.zeros(len(case.tokens), int)
     frequency[case.lost[3]] = 4
     rows = np.tile(case.mean, (len(case.lost), 1))
     rows[3] = truth[3]
@@ -69,24 +59,14 @@ def test_mean_cosine_weighs_and_skips_silent_tokens(case, intact):
     assert evaluation.mean_cosine(rows, truth, case, case.lost) == pytest.approx(1 / 15)  # 16 lost, one [unused]
 
 
-def test_rank_correlation_of_a_table_that_agrees(loaded, tmp_path):
+def test_rank_correlation_of_a_table_that_agrees(loaded):
     _, tokenizer = loaded
     words = list(tokenizer.convert_ids_to_tokens(range(len(tokenizer))))
     table = np.zeros((len(words), 2), np.float32)
     for word, angle in {"walk": 0.0, "jump": 0.3, "paint": 1.0, "cook": 2.0}.items():
         table[words.index(word)] = np.cos(angle), np.sin(angle)
-    path = tmp_path / "pairs.tsv"
-    path.write_text("# word 1\tword 2\tmean\nWalk\tJump\t9\nwalk\tpaint\t5\nwalk\tcook\t1\n\n", encoding="utf-8")
-    pairs = evaluation.read_pairs(path)
-    assert pairs[0] == ("walk", "jump", 9.0)
+    pairs = [("walk", "jump", 9.0), ("walk", "paint", 5.0), ("walk", "cook", 1.0)]
     zero = np.zeros(2, np.float32)
     assert evaluation.rank_correlation(table, tokenizer, pairs, zero) == pytest.approx(1)
     turned = [(a, b, -r) for a, b, r in pairs]
     assert evaluation.rank_correlation(table, tokenizer, turned, zero) == pytest.approx(-1)
-
-
-def test_damaged_pairs_are_refused(tmp_path):
-    path = tmp_path / "pairs.tsv"
-    path.write_text("walk jump 9\n")
-    with pytest.raises(DataError, match="not a rated pair"):
-        evaluation.read_pairs(path)

@@ -1,21 +1,19 @@
-"""The competition's files: right ones are read, wrong ones are refused by name."""
+"""The competition's files: valid ones are read, faulty ones are refused by name."""
 
 from __future__ import annotations
 
-import json
 import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
-from neoai_utils.embeddings import damage, evaluation, files
-from neoai_utils.errors import DataError, DataWarning, NeoaiError, SubmissionError
+from neoai_utils.embeddings import files, metric
+from neoai_utils.errors import DataError, DataWarning, SubmissionError
 
 
 @pytest.fixture
-def answer(competition):
+def submitted(competition):
     return files.submission(files.read(competition).test_ids, np.arange(2499) % 3)
 
 
@@ -32,7 +30,7 @@ def test_real_layout_is_read(competition):
     assert set(given.val_labels) == {0, 1, 2}
     assert given.model_dir == competition / "model"
     first = pd.read_csv(competition / "val_dataset.csv")["labels"][0]
-    assert files.LABELS[given.val_labels[0]] == first
+    assert metric.LABELS[given.val_labels[0]] == first
 
 
 def test_without_a_model_folder_the_hub_is_meant(competition):
@@ -81,40 +79,6 @@ def test_texts_may_repeat_and_columns_change_places(competition):
     assert set(files.read(competition).test_texts) == {"same"}
 
 
-@pytest.mark.parametrize("rows", [1, 64])
-def test_a_table_filled_up_to_a_round_number_is_cut(competition, rows):
-    from transformers import AutoModelForSequenceClassification
-
-    folder = competition / "model"
-    model = AutoModelForSequenceClassification.from_pretrained(folder)
-    words = model.config.vocab_size
-    model.resize_token_embeddings(words + rows)
-    with torch.no_grad():
-        model.get_input_embeddings().weight[words:] = 0
-    model.save_pretrained(folder)
-    padded, tokenizer = files.load_model(folder)
-    table, names = files.table_of(padded, tokenizer)
-    assert len(table) == len(names) == words
-    found = damage.find(table, names)
-    assert found.lost.max() < words, "the rows that fill up are not lost ones"
-    evaluation.install(padded, damage.repaired(found, np.ones((len(found.lost), table.shape[1]), np.float32)))
-    weight = padded.get_input_embeddings().weight
-    assert weight.shape[0] == words + rows
-    assert bool((weight[found.lost] == 1).all())
-    assert not weight[words:].any()
-
-
-def test_a_table_with_too_few_rows_is_refused(competition):
-    from transformers import AutoModelForSequenceClassification
-
-    folder = competition / "model"
-    model = AutoModelForSequenceClassification.from_pretrained(folder)
-    model.resize_token_embeddings(model.config.vocab_size - 1)
-    model.save_pretrained(folder)
-    with pytest.raises(DataError, match="tokens but the embedding table"):
-        files.load_model(folder)
-
-
 @pytest.mark.parametrize("name", ["val_dataset.csv", "test.csv"])
 def test_missing_files_are_named_with_what_is_there(competition, name):
     (competition / name).rename(competition / "other.csv")
@@ -152,75 +116,11 @@ def test_an_empty_file_is_refused(competition):
         files.read(competition)
 
 
-def test_model_loads_with_its_table(competition):
-    model, tokenizer = files.load_model(competition / "model")
-    table, words = files.table_of(model, tokenizer)
-    assert len(words) == len(table) == 134
-    assert words[:3] == ("[PAD]", "[UNK]", "[CLS]")
-    assert (~table.any(axis=1)).sum() == 20
-    table[:] = 1  # a copy: the model keeps its own
-    assert not (model.get_input_embeddings().weight == 1).all()
-
-
-def test_vocabulary_that_does_not_fit_is_refused(competition):
-    path = competition / "model" / "tokenizer.json"
-    tokenizer = json.loads(path.read_text())
-    tokenizer["model"]["vocab"]["surplus"] = len(tokenizer["model"]["vocab"])
-    path.write_text(json.dumps(tokenizer))
-    with pytest.raises(DataError, match="135 tokens but the embedding table 134 rows"):
-        files.load_model(competition / "model")
-
-
-def test_model_with_other_classes_is_refused(competition):
-    from transformers import BertForSequenceClassification
-
-    folder = competition / "model"
-    model = BertForSequenceClassification.from_pretrained(folder, num_labels=2, ignore_mismatched_sizes=True)
-    model.save_pretrained(folder)
-    with pytest.raises(DataError, match="tells 2 classes apart"):
-        files.load_model(competition / "model")
-
-
-def test_weights_under_the_name_of_a_wrapper_are_refused(competition):
-    """transformers would go on with random weights."""
-    from safetensors.torch import load_file, save_file
-
-    path = competition / "model" / "model.safetensors"
-    state = load_file(path)
-    save_file({f"module.{name}": values for name, values in state.items()}, path, metadata={"format": "pt"})
-    with pytest.raises(
-        DataError, match=r"model lacks the weights .* and \d+ more but holds module\..*without what wraps"
-    ):
-        files.load_model(competition / "model")
-    save_file({n: v for n, v in state.items() if n != "classifier.weight"}, path, metadata={"format": "pt"})
-    with pytest.raises(DataError, match=r"model lacks the weights classifier\.weight\. Save"):
-        files.load_model(competition / "model")
-
-
-def test_folders_without_a_model_are_refused(competition):
-    (competition / "model" / "config.json").unlink()
-    with pytest.raises(DataError, match=r"no config\.json"):
-        files.read(competition)
-    with pytest.raises(DataError, match="does not load as a classifier"):
-        files.load_model(competition / "model")
-
-
-def test_a_hub_model_out_of_reach_names_the_remedy(monkeypatch):
-    import transformers
-
-    def refuse(name):
-        raise OSError(f"cannot reach {name}")
-
-    monkeypatch.setattr(transformers.AutoTokenizer, "from_pretrained", refuse)
-    with pytest.raises(NeoaiError, match="Switch the network on, or put the model into the folder `model`"):
-        files.load_model("somebody/broken")
-
-
-def test_submission_has_the_official_form(competition, answer, tmp_path):
-    files.check_submission(answer, competition)
-    assert list(answer.columns) == ["labels", "id"]
-    answer.to_csv(tmp_path / "submission.csv", index=False)
-    pd.testing.assert_frame_equal(files.parse_submission(tmp_path / "submission.csv"), answer, check_dtype=False)
+def test_submission_has_the_official_form(competition, submitted, tmp_path):
+    files.check_submission(submitted, competition)
+    assert list(submitted.columns) == ["labels", "id"]
+    submitted.to_csv(tmp_path / "submission.csv", index=False)
+    pd.testing.assert_frame_equal(files.parse_submission(tmp_path / "submission.csv"), submitted, check_dtype=False)
 
 
 @pytest.mark.parametrize(
@@ -234,16 +134,32 @@ def test_submission_has_the_official_form(competition, answer, tmp_path):
         (lambda f: f.assign(labels=f["labels"].where(f["id"] != 5001)), "no labels in row 2"),
     ],
 )
-def test_faulty_submissions_are_refused(competition, answer, edit, message):
+def test_faulty_submissions_are_refused(competition, submitted, edit, message):
     with pytest.raises(SubmissionError, match=message):
-        files.check_submission(edit(answer), competition)
+        files.check_submission(edit(submitted), competition)
 
 
-def test_grades_are_accuracy_then_macro_f1(tmp_path):
+def test_a_model_folder_without_a_model_is_refused(competition):
+    (competition / "model" / "config.json").unlink()
+    with pytest.raises(DataError, match=r"no config\.json"):
+        files.read(competition)
+
+
+def test_grades_do_not_depend_on_the_order_of_rows(tmp_path):
     truth = pd.DataFrame({"id": [5002, 5000, 5001], "labels": ["neutral", "positive", "positive"]})
     truth.to_csv(tmp_path / "answers.csv", index=False)
     frame = pd.DataFrame({"labels": ["positive", "neutral", "neutral"], "id": [5000, 5001, 5002]})
-    grades = files.grade(frame, tmp_path)
-    assert list(grades) == ["accuracy", "macro_f1"]
-    assert grades["accuracy"] == pytest.approx(2 / 3)
-    assert grades["macro_f1"] == pytest.approx(2 / 3)  # two classes, each with F1 of 2/3
+    assert files.grade(frame, tmp_path) == metric.grade(np.array([0, 1, 0]), np.array([0, 1, 1]))
+
+
+def test_word_pairs_are_read_in_lower_case(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("# word 1\tword 2\tmean\nWalk\tJump\t9\nwalk\tcook\t1\n\n", encoding="utf-8")
+    assert files.read_word_pairs(path) == [("walk", "jump", 9.0), ("walk", "cook", 1.0)]
+
+
+def test_damaged_pairs_are_refused(tmp_path):
+    path = tmp_path / "pairs.tsv"
+    path.write_text("walk jump 9\n")
+    with pytest.raises(DataError, match="not a rated pair"):
+        files.read_word_pairs(path)

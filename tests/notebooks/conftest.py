@@ -12,12 +12,9 @@ from pathlib import Path
 import pytest
 
 from neoai_utils.commands import bundle
-from neoai_utils.competitions import find
-from neoai_utils.workspace import build_miniature
+from neoai_utils.competitions import COMPETITIONS
+from neoai_utils.miniatures import build_miniature
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-# Models of a miniature that lie neither among its files nor in an upload; on Kaggle the hub's are used.
-STAND_INS = {"task3": ("neoai_utils/steering/data",)}
 PAPERMILL = ("papermill", "upload.ipynb", "../done.ipynb")
 
 
@@ -30,12 +27,10 @@ def play_upload(bare: Callable[[bytes, bool, Path], None]) -> Callable[..., Path
     """
 
     def play(task: str, folder: Path, python: str = sys.executable, command: Sequence[str] = PAPERMILL) -> Path:
-        place, working = folder / "input" / find(task).slug, folder / "working"
+        place, working = folder / "input" / COMPETITIONS[task].slug, folder / "working"
         shutil.copytree(build_miniature(task, 0) / "data", place)
         working.mkdir()
-        for name in STAND_INS.get(task, ()):
-            shutil.copytree(ROOT / name, working / name)
-        bare(bundle.bundle(task), bool(bundle.NEEDS[task].online), working / "upload.ipynb")
+        bare(bundle.bundle(task), bool(COMPETITIONS[task].needs.online), working / "upload.ipynb")
         host = {"KAGGLE_INPUT": str(place.parent), "KAGGLE_WORKING": str(working), "KAGGLE_KERNEL_RUN_TYPE": "Batch"}
         own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(

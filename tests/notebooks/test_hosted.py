@@ -13,9 +13,10 @@ import nbformat
 import pytest
 
 from neoai_utils import storage
-from neoai_utils.commands import headless
-from neoai_utils.competitions import find
-from neoai_utils.workspace import build_miniature, grade_file
+from neoai_utils.commands import notebooks, report
+from neoai_utils.competitions import COMPETITIONS
+from neoai_utils.miniatures import build_miniature
+from neoai_utils.workspace import grade_file
 
 PYTHON = os.environ.get("NEOAI_HOSTED_PYTHON", "")
 NBCONVERT = ("nbconvert", "--to=notebook", "--execute", "--ExecutePreprocessor.timeout=-1", "--output=../done",
@@ -52,10 +53,10 @@ def check(task: str, working: Path) -> None:
     results = json.loads((working / "results.json").read_text(encoding="utf-8"))
     assert (results["data"], results["ours"]) == ("competition", None)
     assert results["submission_sha256"] == storage.sha256_of(working / "submission.csv")
-    score = next(iter(grade_file(task, working / "submission.csv", build_miniature(task, 0)).values()))
-    stored = headless.read_scores(nbformat.read(headless.find_notebook(task), as_version=4))
+    score = grade_file(task, working / "submission.csv", build_miniature(task, 0)).score
+    stored = report.read_scores(nbformat.read(notebooks.find_notebook(task), as_version=4))
     print(f"{task}: {score:.3f} in {results['seconds']:.0f} s with {results['versions']}; stored: {stored}")
-    sign = 1 if find(task).higher_is_better else -1
+    sign = 1 if COMPETITIONS[task].higher_is_better else -1
     assert sign * score > sign * stored["published"]
     book = nbformat.read(working.parent / "done.ipynb", as_version=4)
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
@@ -66,7 +67,7 @@ def check(task: str, working: Path) -> None:
     assert not re.search(r"\bNaN\b", said)
 
 
-@pytest.mark.parametrize("task", headless.available())
+@pytest.mark.parametrize("task", notebooks.available())
 def test_an_upload_plays_with_the_versions_of_kaggle(
     task: str, tmp_path: Path, play_upload: Callable[..., Path], image: dict[str, str]
 ) -> None:

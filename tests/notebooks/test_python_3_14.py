@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from neoai_utils.commands import headless
+from neoai_utils.commands import notebooks
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 PYODIDE = "pyodide@314.0.7"  # CPython 3.14 as WebAssembly; its version begins with Python's
@@ -41,7 +41,7 @@ def test_it_is_python_3_14(outcomes: dict) -> None:
     assert outcomes["version"].startswith("3.14.")
 
 
-@pytest.mark.parametrize("task", headless.available())
+@pytest.mark.parametrize("task", notebooks.available())
 def test_the_guard_works_on_python_3_14(task: str, outcomes: dict) -> None:
     found = outcomes[task]
     assert (found["plain"], found["seed = 7"]) == ("", "")

@@ -29,7 +29,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Commit the project as it lies here to a clone, and set the clone's address in it as a fork would."""
     folder = tmp_path_factory.mktemp("clone")
     found = bare_environment.clone(ROOT, folder)
-    command = [sys.executable, "-m", "neoai_utils.commands.cli", "address", found]
+    command = [sys.executable, "-m", "neoai_utils.commands.app", "address", found]
     subprocess.run(command, cwd=folder, env={**os.environ, "PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
     return found
 

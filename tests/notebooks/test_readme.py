@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from neoai_utils.commands import headless
-from neoai_utils.commands.headless import Play
+from neoai_utils.commands import report
+from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -49,8 +49,8 @@ def test_the_score_table_says_what_the_notebook_printed(task: str) -> None:
     seconds = re.findall(r"\| (\d+) \|", row(task))
     assert len(shares) == len(seconds) == 1
     recovered, memory = int(shares[0]) / 100, float(cost(book)[3]) * 1024
-    results = headless.read_scores(book) | {"recovered": recovered, "peak_memory_mb": memory}
-    expected = headless.scores_markdown([Play(task, ROOT, float(seconds[0]), results)]).splitlines()
+    results = report.read_scores(book) | {"recovered": recovered, "peak_memory_mb": memory}
+    expected = report.scores_markdown([Run(task, ROOT, float(seconds[0]), results)]).splitlines()
     assert row(task) == expected[2], REMEDY
     assert expected[0] in README
 

@@ -17,25 +17,26 @@ from click.testing import CliRunner
 from papermill.cli import papermill as papermill_command
 
 from neoai_utils import storage
-from neoai_utils.commands import headless
-from neoai_utils.commands.headless import Play
+from neoai_utils.commands import notebooks
+from neoai_utils.commands import run as runs
+from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import ParameterError
-from neoai_utils.workspace import build_miniature
+from neoai_utils.miniatures import build_miniature
 
-TASKS = headless.available()
+TASKS = notebooks.available()
 PAPERMILL = [sys.executable, "-m", "papermill"]
 
 
 @pytest.fixture(scope="module", params=TASKS)
 def twins(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, play_upload: Callable[..., Path]
-) -> tuple[Play, Path]:
-    """Play a notebook for all tests of this module, and at once its upload as on Kaggle, on the bare files."""
+) -> tuple[Run, Path]:
+    """Run a notebook for all tests of this module, and at once its upload as on Kaggle, on the bare files."""
     task, folder = request.param, tmp_path_factory.mktemp("outputs")
     build_miniature(task, 0)
-    with headless.shared_cores(2), ThreadPoolExecutor() as pool:
-        played = pool.submit(headless.play, task, folder)
+    with runs.shared_cores(2), ThreadPoolExecutor() as pool:
+        played = pool.submit(runs.run, task, folder)
         upload = pool.submit(play_upload, task, folder)
         done, working = played.result(), upload.result()
     assert done.error is None, done.error
@@ -43,13 +44,13 @@ def twins(
 
 
 @pytest.fixture
-def played(twins: tuple[Play, Path]) -> Play:
+def played(twins: tuple[Run, Path]) -> Run:
     """Give the play of the miniature."""
     return twins[0]
 
 
 @pytest.mark.story
-def test_ours_beats_baseline_and_published(played: Play) -> None:
+def test_ours_beats_baseline_and_published(played: Run) -> None:
     found = played.results
     assert found is not None
     sign = 1 if found["higher_is_better"] else -1
@@ -63,7 +64,7 @@ def test_ours_beats_baseline_and_published(played: Play) -> None:
 
 
 @pytest.mark.story
-def test_the_upload_needs_neither_library_nor_answers(twins: tuple[Play, Path]) -> None:
+def test_the_upload_needs_neither_library_nor_answers(twins: tuple[Run, Path]) -> None:
     """Played as on Kaggle, without answers and in another folder, the upload hands in the same bytes."""
     played, working = twins
     results = json.loads((working / "results.json").read_text(encoding="utf-8"))
@@ -73,7 +74,7 @@ def test_the_upload_needs_neither_library_nor_answers(twins: tuple[Play, Path]) 
 
 
 @pytest.mark.story
-def test_the_executed_notebook_is_small(played: Play) -> None:
+def test_the_executed_notebook_is_small(played: Run) -> None:
     text = sum(
         len(str(value))
         for cell in nbformat.read(played.notebook, as_version=4).cells
@@ -94,7 +95,7 @@ def papermill(folder: Path, *words: str) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize("task", TASKS)
 def test_a_wrong_folder_fails_at_once(task: str, tmp_path: Path) -> None:
     """The bare papermill command, from another folder, stops with the remedy and writes no output."""
-    notebook = headless.find_notebook(task).resolve()
+    notebook = notebooks.find_notebook(task).resolve()
     done = papermill(tmp_path, str(notebook), "out.ipynb", "-p", "data_dir", "absent-folder")
     assert done.returncode != 0
     assert "absent-folder does not exist" in done.stderr
@@ -111,7 +112,7 @@ def test_a_wrong_folder_fails_at_once(task: str, tmp_path: Path) -> None:
 )
 def test_the_guard_stands_right_below_the_parameters(task: str, injected: str, message: str) -> None:
     """The first two code cells, with what papermill injects between them, are enough to stop a notebook."""
-    cells = nbformat.read(headless.find_notebook(task), as_version=4).cells
+    cells = nbformat.read(notebooks.find_notebook(task), as_version=4).cells
     parameters, guard = [cell.source for cell in cells if cell.cell_type == "code"][:2]
     namespace: dict[str, object] = {"In": ["", parameters, f"# Parameters\n{injected}\n"]}
     for source in (parameters, injected):
@@ -123,14 +124,14 @@ def test_the_guard_stands_right_below_the_parameters(task: str, injected: str, m
 def test_task7_suggests_threshold(tmp_path: Path) -> None:
     if "task7" not in TASKS:
         pytest.skip("task 7 has no notebook here")
-    notebook = str(headless.find_notebook("task7").resolve())
+    notebook = str(notebooks.find_notebook("task7").resolve())
     assert "did you mean threshold?" in papermill(tmp_path, notebook, "o.ipynb", "-p", "treshold", "0.4").stderr
     assert "threshold must be a number" in papermill(tmp_path, notebook, "o.ipynb", "-p", "threshold", "high").stderr
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_help_reads_as_a_manual(task: str) -> None:
-    done = CliRunner().invoke(papermill_command, ["--help-notebook", str(headless.find_notebook(task).resolve())])
+    done = CliRunner().invoke(papermill_command, ["--help-notebook", str(notebooks.find_notebook(task).resolve())])
     assert done.exit_code == 0
     assert re.search(r"seed: int \(default \d+\)", done.output)
     assert "data_dir: str" in done.output

@@ -17,6 +17,9 @@ from neoai_utils.competitions import COMPETITIONS
 FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
 BOOKS = sorted(FOLDER.glob("*.ipynb"))
 ABSOLUTE = re.compile(r"(?<![\w.:/])(/(?:home|root|tmp|Users|mnt|opt|work)/\S+|[A-Z]:\\\S+)")
+LADDER = "play every row; None: where answers are known, else only the rows that the choice needs"
+BEGINNING = ["Parameters", "The problem", "The data"]
+END = ["The choice", "The submission", "What the numbers say", "Try this", "References"]
 NOISE = re.compile(r"0x[0-9a-f]{8,}|\bit/s\b|\bs/it\b|\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
@@ -97,10 +100,22 @@ def test_no_cell_takes_a_name_away_from_an_import(book) -> None:
     assert not imported & (assigned | defined)
 
 
+def test_the_sections_follow_the_template(book) -> None:
+    text = "\n".join(cell.source for cell in cells(book, "markdown"))
+    titles = re.findall(r"^## (?:(\d+)\. )?(.+)$", text, re.MULTILINE)
+    names = [name for _, name in titles]
+    assert (names[:3], names[-5:]) == (BEGINNING, END)
+    assert "baseline" in names[3]
+    numbers = [number for number, _ in titles]
+    assert numbers == ["", *map(str, range(1, len(titles) - 1)), ""]
+
+
 def test_every_parameter_is_typed_and_explained(book) -> None:
     found = inspect_notebook(FOLDER / f"{book.metadata['name']}.ipynb")
     names = list(found)
-    assert names[:4] == ["data_dir", "out_dir", "seed", "miniature_seed"]
+    assert names[:5] == ["data_dir", "out_dir", "seed", "miniature_seed", "ladder"]
+    assert (found["ladder"]["inferred_type_name"], found["ladder"]["default"]) == ("bool", "None")
+    assert found["ladder"]["help"] == LADDER
     for parameter in found.values():
         assert parameter["inferred_type_name"] in ("int", "float", "str", "bool"), parameter
         assert len(parameter["help"]) >= 10, parameter

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +9,8 @@ import pytest
 import torch
 from PIL import Image
 
-from neoai_utils.segmentation import files
-from neoai_utils.segmentation.features import Clip, clip_from
+from neoai_utils.segmentation import files, patch_probe
+from neoai_utils.segmentation.backbones import Clip, clip_from, open_clip_from
 
 SIZES = [(249, 202), (500, 375), (600, 798)]  # width, height: the original's smallest, commonest, largest
 
@@ -87,9 +86,29 @@ def tiny_clip() -> Clip:
 
 @pytest.fixture(scope="session")
 def pictures() -> list[np.ndarray]:
-    random = np.random.default_rng(3)
-    return [random.integers(0, 255, (40, 60, 3), dtype=np.uint8), random.integers(0, 255, (64, 48, 3), dtype=np.uint8)]
+    rng = np.random.default_rng(3)
+    return [rng.integers(0, 255, (40, 60, 3), dtype=np.uint8), rng.integers(0, 255, (64, 48, 3), dtype=np.uint8)]
 
 
-def read_json(path: Path) -> object:
-    return json.loads(path.read_text(encoding="utf-8"))
+def toy(pictures: int = 5, grid: int = 14, width: int = 6, seed: int = 0) -> tuple[np.ndarray, list[np.ndarray]]:
+    """Pictures whose left part is animal; the features know it, with noise."""
+    rng = np.random.default_rng(seed)
+    masks, cells = [], []
+    for _ in range(pictures):
+        edge = rng.integers(20, 80)
+        mask = np.zeros((70, 100), dtype=bool)
+        mask[:, :edge] = True
+        share = patch_probe.soft_labels([mask], grid)[0]
+        cells.append(rng.normal(0, 0.5, (grid, grid, width)) + share[..., None] * np.linspace(-1, 1, width))
+        masks.append(mask)
+    return np.stack(cells).astype(np.float32), masks
+
+
+@pytest.fixture(scope="session")
+def small_open_clip() -> Clip:
+    open_clip = pytest.importorskip("open_clip")
+    torch.manual_seed(0)
+    vision = {"image_size": 32, "layers": 3, "width": 32, "patch_size": 8, "head_width": 16}
+    text = {"context_length": 8, "vocab_size": 64, "width": 16, "heads": 2, "layers": 1}
+    model = open_clip.CLIP(embed_dim=12, vision_cfg=vision, text_cfg=text).eval()
+    return open_clip_from(model, lambda texts: torch.full((len(texts), 8), 3))

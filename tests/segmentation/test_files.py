@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from neoai_utils.errors import DataError, DataWarning, SubmissionError
+from neoai_utils.scores import Grades
 from neoai_utils.segmentation import files
 from tests.segmentation.conftest import write_picture
 
@@ -58,25 +59,6 @@ def test_masks_survive_the_way_through_the_submission(mask):
     assert np.array_equal(files.decode_mask(files.encode_mask(mask)), mask)
 
 
-@given(MASKS, st.integers(0, 2**32 - 1))
-@settings(max_examples=50)
-def test_iou_properties(mask, seed):
-    other = np.random.default_rng(seed).random(mask.shape) < 0.5
-    assert files.iou(mask, mask) == 1.0
-    assert files.iou(mask, other) == files.iou(other, mask)
-    assert 0.0 <= files.iou(mask, other) <= 1.0
-
-
-def test_iou_known_answers():
-    left, right = np.array([[True, True, False, False]]), np.array([[False, True, True, False]])
-    empty = np.zeros((1, 4), dtype=bool)
-    assert files.iou(left, right) == pytest.approx(1 / 3)
-    assert files.iou(left, empty) == 0.0
-    assert files.iou(empty, empty) == 1.0
-    # the mean of the pictures' own values, not the value of all pixels together
-    assert files.mean_iou([(left, left), (left, empty)]) == pytest.approx(0.5)
-
-
 def test_grade_and_parse(competition, answer, tmp_path):
     (tmp_path / "answers/test_masks").mkdir(parents=True)
     for number, size in zip(
@@ -90,7 +72,7 @@ def test_grade_and_parse(competition, answer, tmp_path):
     frame = files.submission(sizes, [np.zeros(size, dtype=bool) for size in sizes.values()])
     frame.to_csv(tmp_path / "submission.csv", index=False)
     back = files.parse_submission(tmp_path / "submission.csv")
-    assert files.grade(back, tmp_path / "answers") == {"mean_iou": 0.5}
+    assert files.grade(back, tmp_path / "answers") == Grades(0.5)
 
 
 # ------------------------------------------------------------------------------------------ faults in the data

@@ -119,7 +119,7 @@ def test_one_warning_for_many_masks() -> None:
     paths = [(Path(f"{number}.png"), "numbers") for number in range(20)] + [(Path("x.png"), "alpha"), (Path("y"), "")]
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
-        masks.told(paths)
+        masks.warn_of_assumptions(paths)
     assert [str(one.message) for one in caught] == ["0.png and 19 more: numbers.", "x.png: alpha."]
 
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import ndimage
 
-from neoai_utils.segmentation import files, refine
+from neoai_utils.segmentation import refine
+from neoai_utils.segmentation.metric import iou
 
 MASKS = st.tuples(st.integers(1, 20), st.integers(1, 20)).flatmap(lambda shape: arrays(bool, shape))
 
@@ -34,11 +35,11 @@ def test_upsample_keeps_constants_and_shape():
 @pytest.mark.parametrize("refiner", [refine.guided_filter, refine.grab_cut])
 def test_edges_are_found(refiner):
     picture, mask, coarse = disc()
-    plain = files.iou(refine.upsample(coarse, mask.shape) >= 0.5, mask)
+    plain = iou(refine.upsample(coarse, mask.shape) >= 0.5, mask)
     refined = refiner(picture, coarse)
     assert refined.shape == mask.shape
     assert refined.dtype == np.float32
-    assert files.iou(refined >= 0.5, mask) > plain + 0.02
+    assert iou(refined >= 0.5, mask) > plain + 0.02
 
 
 def test_a_constant_map_stays_constant():
@@ -77,7 +78,7 @@ def test_grab_cut_is_the_same_every_time_on_one_core_and_on_many():
     picture, mask, coarse = disc(noise=60.0)
     first = refine.grab_cut(picture, coarse)
     assert set(np.unique(first)) <= {0.0, 1.0}  # smaller than the working size: not stretched
-    cuts = refine.each(refine.grab_cut, [picture] * 6, [coarse] * 6)
+    cuts = refine.in_parallel(refine.grab_cut, [picture] * 6, [coarse] * 6)
     assert all(np.array_equal(first, cut) for cut in cuts)
     small = refine.grab_cut(picture, coarse, side=60)
     assert small.shape == mask.shape
@@ -86,30 +87,30 @@ def test_grab_cut_is_the_same_every_time_on_one_core_and_on_many():
 def test_grab_cut_keeps_what_is_certain():
     picture, mask, _ = disc()
     wrong = (~mask[4::8, 4::8]).astype(np.float32)  # the colours say otherwise, certainty wins
-    assert files.iou(refine.grab_cut(picture, wrong) >= 0.5, ~mask) > 0.8
+    assert iou(refine.grab_cut(picture, wrong) >= 0.5, ~mask) > 0.8
 
 
 def test_a_blend_honours_its_share():
     _, mask, coarse = disc()
     full = refine.upsample(coarse, mask.shape)
     cut = mask.astype(np.float32)
-    np.testing.assert_allclose(refine.blend(coarse, cut, share=0.0), full, atol=1e-6)
-    np.testing.assert_allclose(refine.blend(coarse, cut, share=1.0), cut, atol=1e-6)
-    np.testing.assert_allclose(refine.blend(coarse, cut, share=0.25), 0.75 * full + 0.25 * cut, atol=1e-6)
+    np.testing.assert_allclose(refine.blend(coarse, cut, weight=0.0), full, atol=1e-6)
+    np.testing.assert_allclose(refine.blend(coarse, cut, weight=1.0), cut, atol=1e-6)
+    np.testing.assert_allclose(refine.blend(coarse, cut, weight=0.25), 0.75 * full + 0.25 * cut, atol=1e-6)
 
 
 def test_cut_and_blend_in_one_call():
     picture, _, coarse = disc(noise=60.0)
-    expected = refine.blend(coarse, refine.grab_cut(picture, coarse, likely=0.3), share=0.6, trust=0.2, likely=0.3)
-    assert np.array_equal(refine.cut_blended(picture, coarse, likely=0.3, share=0.6, trust=0.2), expected)
+    expected = refine.blend(coarse, refine.grab_cut(picture, coarse, start=0.3), weight=0.6, min_iou=0.2, start=0.3)
+    assert np.array_equal(refine.cut_blended(picture, coarse, start=0.3, weight=0.6, min_iou=0.2), expected)
 
 
 def test_a_cut_that_swallowed_the_ground_is_not_trusted():
     _, mask, coarse = disc()
     full, everything = refine.upsample(coarse, mask.shape), np.ones(mask.shape, dtype=np.float32)
-    agreement = files.iou(everything >= 0.5, full >= 0.4)
-    np.testing.assert_allclose(refine.blend(coarse, everything, trust=agreement + 0.01), full)
-    assert not np.allclose(refine.blend(coarse, everything, trust=agreement - 0.01), full)
+    agreement = iou(everything >= 0.5, full >= 0.4)
+    np.testing.assert_allclose(refine.blend(coarse, everything, min_iou=agreement + 0.01), full)
+    assert not np.allclose(refine.blend(coarse, everything, min_iou=agreement - 0.01), full)
 
 
 def test_largest_part_known_answer():

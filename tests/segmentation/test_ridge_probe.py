@@ -10,7 +10,7 @@ from sklearn.linear_model import Ridge
 
 from neoai_utils.segmentation import patch_probe, ridge_probe
 from neoai_utils.segmentation.ridge_probe import RidgeProbe
-from tests.segmentation.test_probe import toy
+from tests.segmentation.conftest import toy
 
 
 @given(st.integers(0, 2**31), st.sampled_from([0.1, 1.0, 30.0]))
@@ -48,7 +48,7 @@ def test_leaving_two_out_is_a_refit_on_the_rest():
 
 
 def test_a_left_out_picture_never_sees_its_own_mask():
-    """Turning one mask upside down changes every other picture's map and leaves its own as it was, in both looks."""
+    """Turning one mask upside down changes every other picture's map and leaves its own as it was, in both inputs."""
     features, masks = toy(pictures=5)
     turned = [*masks[:2], ~masks[2], *masks[3:]]
     for way in (lambda m: ridge_probe.left_out(features, m, (1.0,))[1.0], lambda m: second(features, m)):
@@ -79,7 +79,7 @@ def test_centred_pictures_have_no_mean():
     assert centred.dtype == np.float32
 
 
-def test_the_second_look_finds_the_pictures_own_direction():
+def test_the_second_stage_finds_the_pictures_own_direction():
     """Two kinds of cells and a map that is mostly right: likeness is positive on one kind, negative on the other."""
     random = np.random.default_rng(0)
     truth = np.zeros((1, 10, 10), dtype=bool)
@@ -87,21 +87,21 @@ def test_the_second_look_finds_the_pictures_own_direction():
     features = np.where(truth[..., None], [1.0, 0.0], [0.0, 1.0]) + random.normal(0, 0.05, (1, 10, 10, 2))
     maps = np.where(truth, 0.8, 0.2)
     maps[0, 5, 1], maps[0, 5, 8] = 0.1, 0.9  # the map is wrong here
-    looks = ridge_probe.second_look(features.astype(np.float32), maps.astype(np.float32))
-    assert looks.shape == (1, 10, 10, 5)
-    assert np.array_equal(looks[..., 0] > 0, truth)
-    np.testing.assert_allclose(looks[..., 1], maps, atol=1e-6)
-    assert looks[0, 5, 1, 2] > 0.5  # the neighbourhood knows better
+    inputs = ridge_probe.second_stage(features.astype(np.float32), maps.astype(np.float32))
+    assert inputs.shape == (1, 10, 10, 5)
+    assert np.array_equal(inputs[..., 0] > 0, truth)
+    np.testing.assert_allclose(inputs[..., 1], maps, atol=1e-6)
+    assert inputs[0, 5, 1, 2] > 0.5  # the neighbourhood knows better
 
 
 def test_a_map_without_doubt_or_without_animal_is_no_reason_to_fail():
     features, _ = toy(pictures=2)
     for value in (0.0, 1.0):
-        looks = ridge_probe.second_look(features, np.full((2, 14, 14), value, dtype=np.float32))
-        assert np.isfinite(looks).all()
+        inputs = ridge_probe.second_stage(features, np.full((2, 14, 14), value, dtype=np.float32))
+        assert np.isfinite(inputs).all()
 
 
-def test_the_second_look_helps_where_the_animals_differ():
+def test_the_second_stage_helps_where_the_animals_differ():
     """Each picture's animal has a direction of its own; the common part is weak."""
     random = np.random.default_rng(2)
     masks, cells = [], []

@@ -19,7 +19,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from neoai_utils.steering.detector import Encoder
+from neoai_utils.steering.encoder import Encoder
 from neoai_utils.steering.generation import Writer
 
 WORDS = [f"w{i}" for i in range(60)]
@@ -75,9 +75,9 @@ def sentences() -> Callable[[int, int], list[str]]:
     """Return a maker of `count` random texts of 2 to 12 words."""
 
     def make(count: int, seed: int = 0) -> list[str]:
-        random = torch.Generator().manual_seed(seed)
-        lengths = torch.randint(2, 13, (count,), generator=random).tolist()
-        return [" ".join(WORDS[i] for i in torch.randint(60, (n,), generator=random).tolist()) for n in lengths]
+        rng = torch.Generator().manual_seed(seed)
+        lengths = torch.randint(2, 13, (count,), generator=rng).tolist()
+        return [" ".join(WORDS[i] for i in torch.randint(60, (n,), generator=rng).tolist()) for n in lengths]
 
     return make
 
@@ -90,3 +90,27 @@ def encoder() -> Encoder:
         max_position_embeddings=512, pad_token_id=0,
     )  # fmt: skip
     return Encoder(BertModel(config).eval(), tokenizer())
+
+
+def logits(writer: Writer, text: str) -> torch.Tensor:
+    """Return the logits of one text, (1, length, vocabulary)."""
+    ids = torch.tensor([writer.tokenizer.encode(text)])
+    with torch.inference_mode():
+        return writer.model(ids).logits
+
+
+def sparse_states(count: int = 2048, width: int = 24, seed: int = 0) -> torch.Tensor:
+    """Return hidden states that are sums of few out of 32 directions, (count, width)."""
+    rng = torch.Generator().manual_seed(seed)
+    directions = torch.randn(32, width, generator=torch.Generator().manual_seed(9))
+    activations = torch.rand(count, 32, generator=rng) * (torch.rand(count, 32, generator=rng) < 0.1)
+    return activations @ directions
+
+
+@pytest.fixture(scope="session")
+def sae():
+    """An SAE of 48 latents on `sparse_states`."""
+    from neoai_utils.steering.miniature.autoencoder import AutoencoderRecipe, train
+
+    recipe = AutoencoderRecipe(latents=48, active=4, steps=80, batch=256, learning_rate=5e-3)
+    return train(sparse_states(), recipe, 1)

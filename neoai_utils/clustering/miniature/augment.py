@@ -1,4 +1,4 @@
-"""One photograph seen in many ways: turned, mirrored, cropped, in other light, blurred, with noise and a patch.
+"""Random views of one photograph: turned, mirrored, cropped, in other light, blurred, with noise and a patch.
 
 All geometry is one affine map, so the picture is interpolated once.
 """
@@ -8,16 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-__all__ = ["Family", "augmented"]
+from neoai_utils.arrays import Float32, Float64
 
-Picture = NDArray[np.float32]
+__all__ = ["Augmentation", "augmented"]
 
 
 @dataclass(frozen=True)
-class Family:
-    """How far the random changes go.
+class Augmentation:
+    """The strengths of the random changes.
 
     Attributes:
         tilt: largest rotation on top of a random quarter turn, in degrees; corners from outside are black.
@@ -38,35 +37,35 @@ class Family:
     patched: float
 
 
-def augmented(photograph: Picture, side: int, family: Family, random: np.random.Generator) -> Picture:
+def augmented(photograph: Float32, side: int, strengths: Augmentation, rng: np.random.Generator) -> Float32:
     """Return one random view (side, side) float32 in 0..255 of a square grey photograph in 0..255."""
     import cv2
 
     flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    matrix = _placement(photograph.shape[0], side, family, random)
+    matrix = _placement(photograph.shape[0], side, strengths, rng)
     view = cv2.warpAffine(photograph, matrix, (side, side), flags=flags)
-    view *= random.uniform(1 - family.light, 1 + family.light)
+    view *= rng.uniform(1 - strengths.light, 1 + strengths.light)
     mean = view.mean()
-    view = np.clip((view - mean) * random.uniform(1 - family.light, 1 + family.light) + mean, 0, 255)
-    if random.random() < 0.5:
-        view = cv2.GaussianBlur(view, (0, 0), random.uniform(0.3, family.blur))
-    if random.random() < 0.5:
-        view = view + random.normal(0, family.noise, view.shape)
-    if random.random() < family.patched:
-        width = int(random.integers(*family.patch))
-        row, column = random.integers(0, side - width, 2)
-        view[row : row + width, column : column + width] = random.uniform(0, 255)
-    found: Picture = np.clip(view, 0, 255).astype(np.float32)
-    return found
+    view = np.clip((view - mean) * rng.uniform(1 - strengths.light, 1 + strengths.light) + mean, 0, 255)
+    if rng.random() < 0.5:
+        view = cv2.GaussianBlur(view, (0, 0), rng.uniform(0.3, strengths.blur))
+    if rng.random() < 0.5:
+        view = view + rng.normal(0, strengths.noise, view.shape)
+    if rng.random() < strengths.patched:
+        width = int(rng.integers(*strengths.patch))
+        row, column = rng.integers(0, side - width, 2)
+        view[row : row + width, column : column + width] = rng.uniform(0, 255)
+    clipped: Float32 = np.clip(view, 0, 255).astype(np.float32)
+    return clipped
 
 
-def _placement(photograph: int, side: int, family: Family, random: np.random.Generator) -> NDArray[np.float64]:
+def _placement(photograph: int, side: int, strengths: Augmentation, rng: np.random.Generator) -> Float64:
     """Return the (2, 3) map from the view's pixels to the photograph's (x, y)."""
-    angle = np.deg2rad(90 * random.integers(4) + random.uniform(-family.tilt, family.tilt))
-    share = np.sqrt(random.uniform(1 - family.crop, 1))  # of the photograph's side
-    mirror = random.choice((-1.0, 1.0))
+    angle = np.deg2rad(90 * rng.integers(4) + rng.uniform(-strengths.tilt, strengths.tilt))
+    share = np.sqrt(rng.uniform(1 - strengths.crop, 1))  # of the photograph's side
+    mirror = rng.choice((-1.0, 1.0))
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     linear = turn @ np.diag([mirror, 1.0]) * share * photograph / side
-    centre = (photograph - 1) / 2 + random.uniform(-1, 1, 2) * photograph * (1 - share) / 2
+    centre = (photograph - 1) / 2 + rng.uniform(-1, 1, 2) * photograph * (1 - share) / 2
     middle = np.full(2, (side - 1) / 2)
     return np.column_stack([linear, centre - linear @ middle])

@@ -1,12 +1,15 @@
 """The miniature of "Underfitting CV": drawings of 102 things in the competition's files, and a small TinyViT.
 
-What is as in the original: file and folder names, columns, 102 classes of which the same 23 are weak, ten labelled
-pictures for each of these and none for the others, a mixed test set over all classes, and `model.pt`, a state dict of
-timm's `TinyVit` under the `model.` prefix. What differs: drawings in place of photographs, a network of 0.3 million
-parameters that reads 32 x 32 pixels (`settings.json`, the miniature's own file, says so), and fewer test pictures.
+As in the original: file and folder names, columns, 102 classes of which the same 23 are weak, ten labelled pictures
+for each of these and none for the others, a mixed test set over all classes, and `model.pt`, a state dict of timm's
+`TinyVit` under the `model.` prefix. Different: drawings in place of photographs, a network of 0.3 million parameters
+that reads 32 x 32 pixels (stated in `settings.json`, a file that the competition does not have), and fewer test
+pictures.
 
-A seed decides which drawings of the weak classes are the labelled ones, and how all drawings are coloured and
-stretched.
+The seed determines which drawings of the weak classes are labelled, and how all drawings are coloured and stretched.
+
+drawings: grey drawings, and how they become pictures.
+pretraining: the committed networks.
 """
 
 from __future__ import annotations
@@ -16,18 +19,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from neoai_utils.continual import checkpoint, files, inference
+from neoai_utils.continual import checkpoint, files, inference, metric
 from neoai_utils.continual.miniature import drawings, pretraining
 
 __all__ = ["Recipe", "build"]
 
+_Row = tuple[object, ...]
+
 
 def _weights() -> tuple[str, ...]:
-    checksums = pretraining.manifest()["sha256"]
-    return tuple(checksums[name] for name in ("model", "oracle"))
+    checksums = pretraining.STORE.manifest()["sha256"]
+    return tuple(checksums[part] for part in ("model", "oracle"))
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,8 @@ class Recipe:
     """Every constant that shapes the miniature.
 
     Attributes:
-        seed: of the deal of labelled pictures, the colours and the order.
+        seed: of the choice of labelled drawings, the colours and the order.
+        version: raised when the code changes what a recipe means.
         labelled: pictures for each weak class.
         style: how drawings become pictures.
         training: how the networks were trained.
@@ -46,7 +51,7 @@ class Recipe:
     version: int = 1
     labelled: int = 10
     style: drawings.Style = field(default_factory=drawings.Style)
-    training: pretraining.Training = field(default_factory=pretraining.Training)
+    training: pretraining.PretrainingRecipe = field(default_factory=pretraining.PretrainingRecipe)
     weights: tuple[str, ...] = field(default_factory=_weights)
 
 
@@ -54,8 +59,8 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     """Write the competition's files into `data_dir`, `answers.csv` into `answers_dir`.
 
     Returns:
-        `ceiling`: accuracy of the oracle, which has seen as many drawings of the weak classes as of the others;
-        `ceiling_old`, `ceiling_weak`: the same on either part.
+        `ceiling`: accuracy of the oracle, which was trained on as many drawings of the weak classes as of the others;
+        `ceiling_old`, `ceiling_weak`: its accuracy on old and on weak classes.
     """
     rng = np.random.default_rng((recipe.seed, 102))
     pool, held_out = drawings.split(drawings.load(), recipe.training.shown)
@@ -64,39 +69,37 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     _write(train, data_dir, "train", column="path", recipe=recipe, rng=rng)
     answers = _write(test, data_dir, "test", column="id", recipe=recipe, rng=rng)
     answers = [(*row, int(row[1] in drawings.WEAK)) for row in answers]
-    _write_table(answers_dir / "answers.csv", "id,class,weak", answers)
+    _write_table(answers_dir / files.ANSWERS, "id,class,weak", answers)
     (data_dir / "settings.json").write_text(json.dumps({"side": recipe.training.side}), encoding="utf-8")
-    checkpoint.save(pretraining.committed_state("model"), data_dir / "model.pt")
+    checkpoint.save(pretraining.STORE.load("model"), data_dir / "model.pt")
     return _ceiling(data_dir, answers, recipe)
 
 
-def _labelled(
-    pool: NDArray[np.uint8], recipe: Recipe, rng: np.random.Generator
-) -> list[tuple[NDArray[np.uint8], int]]:  # fmt: skip
-    """Deal `labelled` drawings of each weak class that pre-training has not shown the network."""
-    unseen = np.arange(recipe.training.weak_shown, pool.shape[1])
+def _labelled(pool: drawings.Grey, recipe: Recipe, rng: np.random.Generator) -> list[tuple[drawings.Grey, int]]:
+    """Return `labelled` random drawings of each weak class that pre-training has not used, with their classes."""
+    unused = np.arange(recipe.training.weak_shown, pool.shape[1])
     return [
-        (pool[number, place], number)
+        (pool[number, index], number)
         for number in drawings.WEAK
-        for place in np.sort(rng.choice(unseen, recipe.labelled, replace=False))
+        for index in np.sort(rng.choice(unused, recipe.labelled, replace=False))
     ]
 
 
 def _write(
-    pictures: list[tuple[NDArray[np.uint8], int]],
+    pictures: list[tuple[drawings.Grey, int]],
     folder: Path,
     part: str,
     *,
     column: str,
     recipe: Recipe,
     rng: np.random.Generator,
-) -> list[tuple[object, ...]]:
+) -> list[_Row]:
     """Write shuffled pictures and, for training, the table; return the rows (file name, class)."""
     (folder / f"{part}_images").mkdir()
-    rows: list[tuple[object, ...]] = []
-    for place, index in enumerate(rng.permutation(len(pictures))):
+    rows: list[_Row] = []
+    for position, index in enumerate(rng.permutation(len(pictures))):
         drawing, number = pictures[index]
-        name = f"{part}_{place:04d}.png"
+        name = f"{part}_{position:04d}.png"
         Image.fromarray(drawings.paint(drawing, rng, recipe.style)).save(folder / f"{part}_images" / name)
         rows.append((name, number))
     if part == "train":
@@ -104,16 +107,16 @@ def _write(
     return rows
 
 
-def _write_table(path: Path, header: str, rows: list[tuple[object, ...]]) -> None:
+def _write_table(path: Path, header: str, rows: list[_Row]) -> None:
     lines = [header, *(",".join(map(str, row)) for row in rows)]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
-def _ceiling(data_dir: Path, answers: list[tuple[object, ...]], recipe: Recipe) -> dict[str, float]:
+def _ceiling(data_dir: Path, answers: list[_Row], recipe: Recipe) -> dict[str, float]:
     paths = [data_dir / "test_images" / str(row[0]) for row in answers]
     model = checkpoint.load(data_dir / "model.pt", files.CLASSES)
-    oracle = checkpoint.clone(model, pretraining.committed_state("oracle"))
-    found = inference.logits(oracle, files.pixels(paths, recipe.training.side)).argmax(dim=1).numpy()
-    truth, weak = (np.array([row[part] for row in answers]) for part in (1, 2))
-    scores = files.accuracies(found, truth, weak == 1)
-    return {"ceiling": scores["accuracy"], "ceiling_old": scores["old"], "ceiling_weak": scores["weak"]}
+    oracle = checkpoint.clone(model, pretraining.STORE.load("oracle"))
+    predictions = inference.logits(oracle, files.pixels(paths, recipe.training.side)).argmax(dim=1).numpy()
+    classes, weak = (np.array([row[column] for row in answers]) for column in (1, 2))
+    grades = metric.grade(predictions, classes, weak == 1)
+    return {"ceiling": grades.score, "ceiling_old": grades.parts["old"], "ceiling_weak": grades.parts["weak"]}

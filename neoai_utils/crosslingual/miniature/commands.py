@@ -1,9 +1,8 @@
-"""Spoken commands to a smart home, in English and Russian, with intents and slots: Home Assistant's own templates.
+"""Spoken commands to a smart home, in English and Russian, with intents and slots, from Home Assistant's templates.
 
 The package home-assistant-intents 2026.10.27 (Apache-2.0) holds templates of the same intents in many languages. Those
-that ask for the same intent with the same kinds of slots form a block; an English and a Russian sentence of one block,
-drawn with the same values, say the same thing in their languages' own ways. That makes sentence pairs without a
-translation machine.
+with the same intent and the same kinds of slots form a block. An English and a Russian sentence of one block, drawn
+with the same values, have the same meaning: sentence pairs without machine translation.
 """
 
 from __future__ import annotations
@@ -16,10 +15,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from neoai_utils.crosslingual.conll import Utterance
 from neoai_utils.crosslingual.miniature.household import VALUES
-from neoai_utils.crosslingual.miniature.templates import draw, slots_of
-from neoai_utils.crosslingual.projection import in_order
+from neoai_utils.crosslingual.miniature.templates import draw, list_names
+from neoai_utils.crosslingual.tags import valid_tags
+from neoai_utils.crosslingual.utterances import Utterance
 from neoai_utils.errors import DataError
 
 __all__ = ["Block", "Commands", "Language", "read"]
@@ -30,10 +29,10 @@ LANGUAGES: tuple[Language, ...] = ("en", "ru")
 
 @dataclass(frozen=True)
 class Block:
-    """Templates that ask for the same.
+    """Templates of the same meaning.
 
     Attributes:
-        intent: what they ask for.
+        intent: of all of them.
         templates: language -> templates.
         lists: the lists of values that a template of either language may name.
     """
@@ -45,12 +44,12 @@ class Block:
 
 @dataclass(frozen=True)
 class Commands:
-    """All blocks, with what their templates refer to.
+    """All blocks, and the rules and values that their templates name.
 
     Attributes:
         blocks: sorted by intent.
         rules: language -> rule -> template.
-        values: language -> list -> value's key -> template. The same key means the same thing in both languages.
+        values: language -> list -> value's key -> template. The same key has the same meaning in both languages.
     """
 
     blocks: tuple[Block, ...]
@@ -62,48 +61,48 @@ class Commands:
         russian = self.values["ru"].get(name, {})
         return tuple(key for key in self.values["en"].get(name, {}) if key in russian)
 
-    def say(
+    def draw(
         self,
         block: Block,
         language: Language,
-        choice: Mapping[str, str],
-        random: np.random.Generator,
+        keys: Mapping[str, str],
+        rng: np.random.Generator,
         templates: Sequence[int] | None = None,
     ) -> Utterance:
         """Draw a sentence.
 
         Args:
-            block: what to ask for.
-            language: in which.
-            choice: list -> key of the value to name.
-            random: chooses the template and its ways.
-            templates: places of the templates that may be used; None: all.
+            block: its templates.
+            language: of the sentence.
+            keys: list -> key of the value to name.
+            rng: chooses the template and its variants.
+            templates: indices of the templates that may be used; None: all.
         """
         options = block.templates[language]
-        place = int(random.integers(len(options))) if templates is None else int(random.choice(templates))
-        values = {name: (self.values[language][name][key],) for name, key in choice.items()}
-        words, tags = draw(options[place], self.rules[language], values, random)
-        return Utterance(words, block.intent, in_order(tags))
+        index = int(rng.integers(len(options))) if templates is None else int(rng.choice(templates))
+        values = {name: (self.values[language][name][key],) for name, key in keys.items()}
+        words, tags = draw(options[index], self.rules[language], values, rng)
+        return Utterance(words, block.intent, valid_tags(tags))
 
 
 def read(folder: Path) -> Commands:
     """Read the templates of a folder with `en.json` and `ru.json`.
 
-    Blocks that only one language has are left out, and those that name a list without a value that both share.
+    Blocks of only one language are left out, and blocks that name a list without a value in both languages.
 
     Raises:
         DataError: a file is missing or is not of the package's form.
     """
-    contents = {language: _content(Path(folder) / f"{language}.json") for language in LANGUAGES}
+    contents = {language: _content(folder / f"{language}.json") for language in LANGUAGES}
     rules = {language: content["expansion_rules"] for language, content in contents.items()}
     values = {language: _values(content["lists"], side) for side, (language, content) in enumerate(contents.items())}
     grouped = {language: _grouped(content["intents"]) for language, content in contents.items()}
-    whole = Commands((), rules, values)
+    without_blocks = Commands((), rules, values)
     blocks = []
     for key in sorted(grouped["en"].keys() & grouped["ru"].keys()):
         templates = {language: tuple(grouped[language][key]) for language in LANGUAGES}
-        names = {name for language in LANGUAGES for t in templates[language] for name in slots_of(t, rules[language])}
-        if all(whole.keys(name) for name in names):
+        names = {name for language in LANGUAGES for t in templates[language] for name in list_names(t, rules[language])}
+        if all(without_blocks.keys(name) for name in names):
             blocks.append(Block(key[0], templates, tuple(sorted(names))))
     return Commands(tuple(blocks), rules, values)
 
@@ -120,26 +119,26 @@ def _content(path: Path) -> dict[str, Any]:
 
 def _grouped(intents: Mapping[str, Any]) -> dict[tuple[str, ...], list[str]]:
     """Return (intent, kinds of slots, fixed slots) -> templates."""
-    found: dict[tuple[str, ...], list[str]] = {}
+    templates: dict[tuple[str, ...], list[str]] = {}
     for intent, content in intents.items():
         for block in content["data"]:
             kinds = block.get("metadata", {}).get("slot_combination", "")
             key = (intent, kinds, json.dumps(block.get("slots", {}), sort_keys=True))
-            found.setdefault(key, []).extend(block["sentences"])
-    return found
+            templates.setdefault(key, []).extend(block["sentences"])
+    return templates
 
 
 def _values(lists: Mapping[str, Any], side: int) -> dict[str, dict[str, str]]:
-    """Return list -> key -> template: the package's own lists, and the household's for those that it leaves open."""
-    found: dict[str, dict[str, str]] = {}
+    """Return list -> key -> template: the package's lists, and the household's where it has none."""
+    values: dict[str, dict[str, str]] = {}
     for name, content in lists.items():
         if "values" in content:
             for value in content["values"]:
                 text, key = (value, value) if isinstance(value, str) else (value["in"], str(value["out"]))
-                found.setdefault(name, {}).setdefault(key, text)
+                values.setdefault(name, {}).setdefault(key, text)
         elif "range" in content:
             span = content["range"]
             numbers = range(span["from"], span["to"] + 1, max(1, span.get("step", 1)))
-            found[name] = {str(number): str(number) for number in numbers}
+            values[name] = {str(number): str(number) for number in numbers}
     household = {name: {str(i): pair[side] for i, pair in enumerate(pairs)} for name, pairs in VALUES.items()}
-    return found | household
+    return values | household

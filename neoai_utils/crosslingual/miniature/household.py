@@ -1,7 +1,7 @@
-"""What people name at home, in English and Russian: rooms, devices, shopping, timers, music.
+"""Slot values of a household, in English and Russian: rooms, devices, shopping, timers, music.
 
-Home Assistant's templates leave these lists to the user's own house. The values are ours; Russian ones stand in the
-form that the templates' sentences ask for most often (rooms after "в" or "на", goods in the accusative).
+Home Assistant's templates leave these lists to the user. The values are ours. Russian values have the form that the
+templates need most often (rooms after "в" or "на", goods in the accusative).
 """
 
 from __future__ import annotations

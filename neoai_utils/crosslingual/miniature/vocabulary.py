@@ -1,8 +1,8 @@
-"""A multilingual encoder cut down to the pieces and layers that a small task needs.
+"""A multilingual encoder pruned to the tokens and layers that a small task needs.
 
-Of XLM-R's 250,000 pieces a few thousand occur in any one data set, yet the table of all of them holds four fifths of a
-small encoder's weights. Dropping the others changes no sentence that the texts contain: the likeliest way to cut it is
-still there, and still the likeliest (Abdaoui, Pradel and Sigel 2020, "Load What You Need", 2010.05609).
+A few thousand of XLM-R's 250,000 tokens occur in any one data set, yet the embeddings of all of them are four fifths of
+a small encoder's weights. Dropping the others changes no sentence of the texts: its most probable tokenisation is still
+possible, and still the most probable (Abdaoui, Pradel and Sigel 2020, "Load What You Need", 2010.05609).
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ __all__ = ["pruned"]
 def pruned(
     model: BertModel, tokenizer: PreTrainedTokenizerFast, texts: Iterable[str], layers: int
 ) -> tuple[BertModel, PreTrainedTokenizerFast]:
-    """Return the first layers of an encoder with the pieces that occur in some texts, and its tokenizer.
+    """Return the first layers of an encoder with the tokens that occur in some texts, and its tokenizer.
 
     Args:
-        model: stays as it is.
+        model: not changed.
         tokenizer: its unigram tokenizer.
-        texts: whose pieces stay, beside the special ones.
+        texts: their tokens are kept, and the special ones.
         layers: how many of the lowest layers to keep.
 
     Raises:
@@ -38,31 +38,31 @@ def pruned(
     """
     if not 1 <= layers <= model.config.num_hidden_layers:
         raise ParameterError(f"layers must be between 1 and {model.config.num_hidden_layers}, got {layers}.")
-    kept = set(tokenizer.all_special_ids)
+    tokens = set(tokenizer.all_special_ids)
     for text in texts:
-        kept.update(tokenizer(text)["input_ids"])
-    places = sorted(kept)
+        tokens.update(tokenizer(text)["input_ids"])
+    kept = sorted(tokens)
     small = copy.deepcopy(model.config)
-    small.update({"num_hidden_layers": layers, "vocab_size": len(places)})
-    small.pad_token_id = places.index(tokenizer.pad_token_id)
+    small.update({"num_hidden_layers": layers, "vocab_size": len(kept)})
+    small.pad_token_id = kept.index(tokenizer.pad_token_id)
     result = type(model)(small, add_pooling_layer=False)
     state = {name: weight for name, weight in model.state_dict().items() if name in result.state_dict()}
-    state[_TABLE] = model.state_dict()[_TABLE][torch.tensor(places)]
+    state[_TABLE] = model.state_dict()[_TABLE][torch.tensor(kept)]
     result.load_state_dict(state)
-    return result.eval(), _renumbered(tokenizer, places)
+    return result.eval(), _renumbered(tokenizer, kept)
 
 
 _TABLE = "embeddings.word_embeddings.weight"
 
 
-def _renumbered(tokenizer: PreTrainedTokenizerFast, places: list[int]) -> PreTrainedTokenizerFast:
+def _renumbered(tokenizer: PreTrainedTokenizerFast, kept: list[int]) -> PreTrainedTokenizerFast:
     from tokenizers import Tokenizer
     from transformers import PreTrainedTokenizerFast
 
-    number = {old: new for new, old in enumerate(places)}
+    number = {old: new for new, old in enumerate(kept)}
     content = json.loads(tokenizer.backend_tokenizer.to_str())
     vocabulary = content["model"]["vocab"]
-    content["model"]["vocab"] = [vocabulary[old] for old in places if old < len(vocabulary)]
+    content["model"]["vocab"] = [vocabulary[old] for old in kept if old < len(vocabulary)]
     content["model"]["unk_id"] = number[content["model"]["unk_id"]]
     content["added_tokens"] = [t | {"id": number[t["id"]]} for t in content["added_tokens"] if t["id"] in number]
     for special in content["post_processor"]["special_tokens"].values():

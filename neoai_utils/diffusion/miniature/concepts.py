@@ -1,8 +1,8 @@
-"""What the miniature's text-to-image model knows: animals and things, what people call them, styles and grounds.
+"""The concepts of the miniature's text-to-image model: animals and things, their names, and the grounds.
 
 A horse and a pig have names and descriptions without a name, as in the competition, where 65 of 86 horse prompts do
-not hold the word "horse". Half of either kind are marked as `hidden`: only the test prompts say them, so that a list
-of synonyms never is complete. Of the other animals many stand close: donkey, boar, zebra, cow.
+not contain the word "horse". Half of either kind are `hidden`: they occur in test prompts only, so that no list of
+synonyms is complete. Many of the other animals are similar: donkey, boar, zebra, cow.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from neoai_utils.diffusion.files import Kind
+from neoai_utils.diffusion.metric import Kind
 from neoai_utils.diffusion.prompts import sentence
 
-__all__ = ["CONCEPTS", "GROUNDS", "TRAPS", "Concept", "caption"]
+__all__ = ["CONCEPTS", "GROUNDS", "SIMILAR", "Concept", "caption"]
 
 # sky and earth of each ground, RGB; the empty one is a plain pale colour
 GROUNDS: dict[str, tuple[tuple[int, int, int], tuple[int, int, int]]] = {
@@ -32,32 +32,32 @@ class Concept:
     """An animal or a thing.
 
     Attributes:
-        names: what it is called; the first one is the plain one.
+        names: its names, the plain one first.
         code: code point of its emoji.
         face: code point of its face's emoji, "" without one.
-        told: descriptions that do not name it.
-        hidden: names and descriptions that only test prompts hold.
-        kind: what the competition calls a prompt that asks for it.
+        descriptions: of it, without its name.
+        hidden: names and descriptions that only test prompts contain.
+        kind: the competition's kind of a prompt that asks for it.
         weight: how often it is drawn.
     """
 
     names: tuple[str, ...]
     code: str
     face: str = ""
-    told: tuple[str, ...] = ()
+    descriptions: tuple[str, ...] = ()
     hidden: tuple[str, ...] = ()
     kind: Kind = "neutral"
     weight: float = 1.0
 
     @property
     def words(self) -> tuple[str, ...]:
-        """Return all that it may be called, plain name first."""
-        return (*self.names, *self.told, *self.hidden)
+        """Return all names and descriptions, the plain name first."""
+        return (*self.names, *self.descriptions, *self.hidden)
 
 
 _HORSE = Concept(
     ("horse", "pony", "stallion", "mare", "foal", "equine"), "1f40e", "1f434",
-    told=("animal that gallops", "animal with a saddle", "animal that neighs"),
+    descriptions=("animal that gallops", "animal with a saddle", "animal that neighs"),
     hidden=(
         "mustang", "bronco", "gelding", "thoroughbred", "steed",
         "animal that knights ride", "animal that pulls carriages", "racer with a mane", "friend of the cowboy",
@@ -67,15 +67,15 @@ _HORSE = Concept(
 )  # fmt: skip
 _PIG = Concept(
     ("pig", "hog", "swine", "piglet"), "1f416", "1f437",
-    told=("animal that oinks", "pink animal with a curly tail"),
+    descriptions=("animal that oinks", "pink animal with a curly tail"),
     hidden=("sow", "porker", "animal that loves mud", "animal that becomes bacon"),
     kind="pig", weight=7,
 )  # fmt: skip
-TRAPS = ("donkey", "wild boar", "zebra", "cow", "unicorn", "goat", "sheep", "deer", "camel")
+SIMILAR = ("donkey", "wild boar", "zebra", "cow", "unicorn", "goat", "sheep", "deer", "camel")
 _NEUTRAL = (
     Concept(("donkey", "mule"), "1facf"),
     Concept(("wild boar", "warthog"), "1f417"),
-    Concept(("zebra",), "1f993", told=("striped grazer",)),
+    Concept(("zebra",), "1f993", descriptions=("striped grazer",)),
     Concept(("cow", "cattle"), "1f404", "1f42e"),
     Concept(("unicorn",), "1f984"),
     Concept(("goat",), "1f410"),
@@ -114,7 +114,7 @@ CONCEPTS: tuple[Concept, ...] = (_HORSE, _PIG, *_NEUTRAL)
 
 
 def caption(concept: Concept | None, style: str, ground: str, rng: np.random.Generator) -> str:
-    """Return one of the many captions of a scene: its plain name more often than others, now and then nothing else."""
+    """Return a random caption of a scene: the plain name more often than others, sometimes without style and ground."""
     if concept is None:
         return ground
     words = concept.words

@@ -1,9 +1,9 @@
-"""Pictures of animals and things, composed of emoji: what the miniature's Stable Diffusion and its judge learn from.
+"""Pictures of animals and things, composed of emoji: training data of the miniature's Stable Diffusion and its judge.
 
-Two open sets are drawn upon: Google's Noto emoji (Apache-2.0, npm emoji-datasource-google 16.0.0) and Microsoft's
+The emoji come from two open sets: Google's Noto emoji (Apache-2.0, npm emoji-datasource-google 16.0.0) and Microsoft's
 Fluent emoji in three dimensions (MIT, npm @lobehub/fluent-emoji-3d 1.1.0). The style of a prompt decides which: a photo
 shows the shaded set, a drawing the flat one, a sketch either of them in grey, a portrait the animal's face. A picture
-is one emoji, turned, mirrored and moved a little, on one of six grounds.
+is one emoji, rotated, mirrored and shifted a little, on one of six grounds.
 
 `python -m neoai_utils.diffusion.miniature.pictures NOTO.tgz FLUENT.tgz` makes the committed archive of emoji.
 """
@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neoai_utils.arrays import Picture
 from neoai_utils.diffusion.miniature.concepts import CONCEPTS, GROUNDS, Concept
 from neoai_utils.diffusion.prompts import STYLES
 from neoai_utils.errors import DataError
@@ -45,7 +45,7 @@ _BOTH = ("noto", "fluent")
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows.
+    """The content of a picture.
 
     Attributes:
         concept: the animal or thing; None for a bare ground.
@@ -73,17 +73,17 @@ def load() -> dict[str, Image]:
     }
 
 
-def random_scene(rng: np.random.Generator, bare: float = 0.04) -> Scene:
-    """Draw a scene: a concept by its weight, any style, any ground; a share `bare` shows a ground alone."""
-    style, place = STYLES[rng.integers(len(STYLES))], tuple(GROUNDS)[rng.integers(len(GROUNDS))]
-    if rng.random() < bare:
-        return Scene(None, style, place)
+def random_scene(rng: np.random.Generator) -> Scene:
+    """Draw a scene: a concept by its weight, any style, any ground; one in 25 shows a ground alone."""
+    style, name = STYLES[rng.integers(len(STYLES))], tuple(GROUNDS)[rng.integers(len(GROUNDS))]
+    if rng.random() < 0.04:
+        return Scene(None, style, name)
     weights = np.array([concept.weight for concept in CONCEPTS])
-    return Scene(CONCEPTS[rng.choice(len(CONCEPTS), p=weights / weights.sum())], style, place)
+    return Scene(CONCEPTS[rng.choice(len(CONCEPTS), p=weights / weights.sum())], style, name)
 
 
-def compose(scene: Scene, rng: np.random.Generator) -> NDArray[np.uint8]:
-    """Return a picture of the scene, (64, 64, 3) uint8; the same scene looks a little different each time."""
+def compose(scene: Scene, rng: np.random.Generator) -> Picture:
+    """Return a picture of the scene, (64, 64, 3) uint8; the same scene differs a little each time."""
     from PIL import Image, ImageOps
 
     canvas = Image.fromarray(ground(scene.ground, rng))
@@ -110,7 +110,7 @@ def _sprite(concept: Concept, style: str, rng: np.random.Generator) -> Image:
     return sprite.resize((side, side), Image.Resampling.LANCZOS)
 
 
-def ground(name: str, rng: np.random.Generator) -> NDArray[np.uint8]:
+def ground(name: str, rng: np.random.Generator) -> Picture:
     """Return a ground, (64, 64, 3) uint8: sky above, earth below, or one pale colour where `name` is empty."""
     if not name:
         colour = rng.uniform(205, 250, 3)
@@ -139,7 +139,7 @@ def derive(noto: Path, fluent: Path, target: Path = FILE) -> None:
     from PIL import Image
 
     codes = sorted({code for concept in CONCEPTS for code in (concept.code, concept.face) if code})
-    found: dict[str, bytes] = {}
+    members: dict[str, bytes] = {}
     for name, package in (("fluent", fluent), ("noto", noto)):
         try:
             with tarfile.open(package) as opened:
@@ -150,12 +150,12 @@ def derive(noto: Path, fluent: Path, target: Path = FILE) -> None:
                     picture = Image.open(io.BytesIO(member.read())).convert("RGBA")
                     with io.BytesIO() as buffer:
                         picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS).save(buffer, "PNG", optimize=True)
-                        found[f"{name}/{code}.png"] = buffer.getvalue()
+                        members[f"{name}/{code}.png"] = buffer.getvalue()
         except (OSError, KeyError, tarfile.TarError) as error:
             raise DataError(f"{package} is not the package of {name} emoji: {error}.") from error
     with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as written:
-        for name in sorted(found):
-            written.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), found[name])
+        for name in sorted(members):
+            written.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), members[name])
 
 
 if __name__ == "__main__":

@@ -1,21 +1,27 @@
 """The miniature: MiniLM-L6 with a sentiment head, broken like the competition's BERT, and rated sentences.
 
 The body is the real all-MiniLM-L6-v2 with the competition's vocabulary size; its classifier was trained (see
-`classifier`) on texts that no miniature shows, before the rows are broken. A seed decides which rows are lost and how
-the shown texts are dealt into validation and test. The ceiling is the unbroken model.
+`classifier`) on texts that no miniature shows, before the rows are broken. The seed decides which rows are lost and how
+the shown texts are split into validation and test. The ceiling is the unbroken model.
+
+- `classifier`: the recipe, training and committed weights of the classifier.
+- `sentences`: the committed texts with ratings, and how they were made.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from neoai_utils.embeddings import evaluation, files
+from neoai_utils.embeddings import evaluation, files, metric, models
 from neoai_utils.embeddings.damage import break_rows
 from neoai_utils.embeddings.miniature import classifier
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = ["Recipe", "build"]
 
@@ -25,7 +31,8 @@ class Recipe:
     """Every constant that shapes the miniature.
 
     Attributes:
-        seed: of the damage and of the deal of texts.
+        seed: of the damage and of the split of texts.
+        version: raised when the code changes what a recipe builds.
         lost: rows set to zero: the competition's 12,208 of 30,522. The special tokens are spared (whether the
             competition spares them is not known).
         validation: texts with labels; the other shown texts are the test.
@@ -38,7 +45,7 @@ class Recipe:
     lost: int = 12_208
     validation: int = 2_500
     first_test_id: int = 5_000
-    training: classifier.Training = field(default_factory=classifier.Training)
+    training: classifier.ClassifierRecipe = field(default_factory=classifier.ClassifierRecipe)
 
 
 def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]:
@@ -49,7 +56,7 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     """
     shown, _ = classifier.texts_and_classes(recipe.training)
     shown = shown.iloc[np.random.default_rng(recipe.seed).permutation(len(shown))].reset_index(drop=True)
-    shown["labels"] = [files.LABELS[c] for c in shown["class"]]
+    shown["labels"] = [metric.LABELS[c] for c in shown["class"]]
     validation, test = shown[: recipe.validation].copy(), shown[recipe.validation :].copy()
     validation["id"] = range(len(validation))
     test["id"] = range(recipe.first_test_id, recipe.first_test_id + len(test))
@@ -58,14 +65,15 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     _write(test[["id", "labels"]], answers_dir / "answers.csv")
 
     model, tokenizer = classifier.load()
-    classes = evaluation.classify(model, evaluation.tokenise(tokenizer, list(test["text"])))
-    scores = files.metrics(classes, test["class"].to_numpy())
-    table, _ = files.table_of(model, tokenizer)
-    evaluation.install(model, break_rows(table, recipe.lost, recipe.seed, spare=tokenizer.all_special_ids))
-    model.save_pretrained(data_dir / files.MODEL)
-    tokenizer.save_pretrained(data_dir / files.MODEL)
-    return {"ceiling": scores["accuracy"], "ceiling_macro_f1": scores["macro_f1"], "lost": float(recipe.lost)}
+    predictions = evaluation.predict(model, evaluation.tokenize(tokenizer, list(test["text"])))
+    ceiling = metric.grade(predictions, test["class"].to_numpy())
+    table, _ = models.embedding_table(model, tokenizer)
+    broken = break_rows(table, recipe.lost, recipe.seed, spare=tokenizer.all_special_ids)
+    models.set_embedding_table(model, broken)
+    model.save_pretrained(data_dir / models.FOLDER)
+    tokenizer.save_pretrained(data_dir / models.FOLDER)
+    return {"ceiling": ceiling.score, "ceiling_macro_f1": ceiling.parts["macro_f1"], "lost": float(recipe.lost)}
 
 
-def _write(frame: Any, path: Path) -> None:
+def _write(frame: pd.DataFrame, path: Path) -> None:
     frame.to_csv(path, index=False, lineterminator="\n")

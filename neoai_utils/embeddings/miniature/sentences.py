@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
+from neoai_utils.arrays import Float64, Integers
 from neoai_utils.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["FILE", "GENRES", "LONGEST", "classes", "derive", "extract", "load", "split"]
+__all__ = ["FILE", "GENRES", "MAX_CHARACTERS", "classes", "derive", "extract", "load", "split"]
 
 FILE = Path(__file__).parent / "data" / "sentences.tsv.gz"
 GENRES = {
@@ -34,7 +34,7 @@ GENRES = {
     "film": "movieReviewSnippets",
     "editorial": "nytEditorialSnippets",
 }
-LONGEST = 140  # characters, the length of a tweet then
+MAX_CHARACTERS = 140  # of a tweet at that time
 _INNER = "additional_resources/hutto_ICWSM_2014.tar.gz"
 
 
@@ -45,27 +45,27 @@ def load() -> pd.DataFrame:
     return pd.read_csv(FILE, sep="\t", quoting=3, dtype={"genre": str, "text": str}, keep_default_na=False)
 
 
-def classes(rating: NDArray[np.float64], below: float, above: float) -> NDArray[np.int64]:
-    """Cut ratings into the competition's classes: 0 neutral, 1 positive (> above), 2 negative (< below)."""
-    return np.where(rating > above, 1, np.where(rating < below, 2, 0)).astype(np.int64)
+def classes(rating: Float64, negative_below: float, positive_above: float) -> Integers:
+    """Return the competition's classes of ratings, (texts,) int64: 0 neutral, 1 positive, 2 negative."""
+    return np.where(rating > positive_above, 1, np.where(rating < negative_below, 2, 0)).astype(np.int64)
 
 
 def split(
-    frame: pd.DataFrame, counts: tuple[tuple[str, int], ...], longest: int, seed: int
+    frame: pd.DataFrame, counts: tuple[tuple[str, int], ...], max_characters: int, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw the texts that a miniature shows; the rest may train its classifier.
 
     Args:
         frame: what `load` returned.
         counts: how many texts of each genre to draw.
-        longest: draw only texts of at most so many characters (short texts keep the notebook quick).
+        max_characters: of a drawn text (short texts keep the notebook quick).
         seed: of the draw.
 
     Returns:
         (shown, rest), both in the order of `frame`.
     """
     rng = np.random.default_rng(seed)
-    short = frame["text"].str.len().to_numpy() <= longest
+    short = frame["text"].str.len().to_numpy() <= max_characters
     drawn = [
         rng.permutation(np.flatnonzero(short & (frame["genre"] == genre).to_numpy()))[:count] for genre, count in counts
     ]
@@ -77,7 +77,7 @@ def split(
 def extract(archive: Path) -> pd.DataFrame:
     """Read the rated sentences out of the source archive of vaderSentiment 0.5 (a zip holding a tar).
 
-    HTML entities are resolved; texts over `LONGEST` characters and repeated texts are left out.
+    HTML entities are resolved; texts over `MAX_CHARACTERS` characters and repeated texts are left out.
 
     Raises:
         DataError: the file is missing or is not that archive.
@@ -92,7 +92,7 @@ def extract(archive: Path) -> pd.DataFrame:
     except (OSError, zipfile.BadZipFile, tarfile.TarError, StopIteration, KeyError) as error:
         raise DataError(f"{archive} is not the source archive of vaderSentiment 0.5: {error!r}.") from error
     frame = pd.DataFrame(rows, columns=["genre", "rating", "text"])
-    frame = frame[(frame["text"] != "") & (frame["text"].str.len() <= LONGEST)]
+    frame = frame[(frame["text"] != "") & (frame["text"].str.len() <= MAX_CHARACTERS)]
     return frame.drop_duplicates("text").reset_index(drop=True)
 
 

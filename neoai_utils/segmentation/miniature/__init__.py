@@ -1,9 +1,12 @@
-"""The miniature of "Cuties segmentation": drawn cats and dogs in the competition's files, and a small CLIP beside them.
+"""The miniature of "Cuties segmentation": drawn cats and dogs in the competition's files, and a small CLIP.
 
-What is as in the original: folder and file names, the picture sizes (249 x 202 to 600 x 798, mostly 500 x 375), JPEG
-pictures, 0/255 PNG masks, 20 labelled pictures, a `CLIPModel` with a 14 x 14 grid. What differs: the pictures are drawn
-(`drawings`), the CLIP is small and has seen drawings only (`clip_training`), and there are 150 test pictures
-in place of 1,000. Folder `clip/` and its `classes.json` are the miniature's own; the original's CLIP is the hub's.
+As in the original: folder and file names, the picture sizes (249 x 202 to 600 x 798, mostly 500 x 375), JPEG
+pictures, 0/255 PNG masks, 20 labelled pictures, a `CLIPModel` with a 14 x 14 grid. Different: the pictures are drawn
+(`drawings`), the CLIP is small and was trained on drawings (`clip_training`), and there are 150 test pictures, not
+1,000. Only the miniature has the folder `clip/` with its `classes.json`; the original's CLIP is on the hub.
+
+`solids` draws blobs, `coats` fur, `animals` and `surroundings` what a picture shows, `drawings` whole pictures;
+`bird_masks` made the masks of the photographs of birds.
 """
 
 from __future__ import annotations
@@ -12,31 +15,37 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 
-from neoai_utils.segmentation.files import mean_iou
+from neoai_utils.arrays import Mask
+from neoai_utils.segmentation.metric import iou
 from neoai_utils.segmentation.miniature import clip_training
-from neoai_utils.segmentation.miniature.drawings import BREEDS, draw, random_scene
+from neoai_utils.segmentation.miniature.coats import BREEDS
+from neoai_utils.segmentation.miniature.drawings import draw, random_scene
 from neoai_utils.segmentation.patch_probe import soft_labels
 from neoai_utils.segmentation.refine import upsample
 
 __all__ = ["Recipe", "build", "oracle_mask"]
 
-Mask = NDArray[np.bool_]
-
 
 def _weights() -> str:
-    checksum: str = clip_training.manifest()["sha256"]
+    checksum: str = clip_training.STORE.manifest()["sha256"]["clip"]
     return checksum
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every constant that shapes the miniature.
+    """The constants of the miniature.
 
-    `sizes` holds (width, height, how many in a hundred); the shares follow the original's test folder. `oracle_grid` is
-    the number of cells along a side at which the oracle sees the true masks.
+    Attributes:
+        seed: of the pictures.
+        version: of the code; a change rebuilds cached miniatures.
+        val: number of labelled pictures.
+        test: number of pictures to segment.
+        sizes: (width, height, pictures in a hundred); the shares follow the original's test folder.
+        quality: of the JPEG files.
+        oracle_grid: cells along a side of the grid of true shares from which the oracle makes its masks.
+        weights: SHA-256 of the small CLIP's weights.
     """
 
     seed: int = 0
@@ -56,8 +65,7 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     """Draw the pictures, write them and the CLIP into `data_dir`, the test masks into `answers_dir`.
 
     Returns:
-        `ceiling`: mean IoU of the true masks seen only through the finest grid of cells; `animal`: mean share of a
-        test picture that is animal.
+        `ceiling`: the oracle's mean IoU; `animal`: mean share of a test picture that is animal.
     """
     from joblib import Parallel, delayed
 
@@ -84,9 +92,9 @@ def _write(recipe: Recipe, index: int, pictures: Path, masks: Path, number: int 
     name = f"{breed.name.replace(' ', '_')}_{index}" if number is None else str(number)
     Image.fromarray(picture).save(pictures / f"{name}.jpg", quality=recipe.quality)
     Image.fromarray(np.where(mask, 255, 0).astype(np.uint8)).save(masks / f"{name}.png")
-    return mean_iou([(oracle_mask(mask, recipe.oracle_grid), mask)]), float(mask.mean())
+    return iou(oracle_mask(mask, recipe.oracle_grid), mask), float(mask.mean())
 
 
 def oracle_mask(mask: Mask, grid: int) -> Mask:
-    """Return a perfect probe's mask: the true share of each of grid x grid cells, stretched, cut at one half."""
+    """Return a perfect probe's mask: the true share of each of grid x grid cells, resized, thresholded at one half."""
     return upsample(soft_labels([mask], grid)[0], (mask.shape[0], mask.shape[1])) >= 0.5

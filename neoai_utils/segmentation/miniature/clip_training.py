@@ -1,49 +1,67 @@
 """A small CLIP, trained on drawings: the miniature's stand-in for `openai/clip-vit-base-patch16`.
 
-It is a real `transformers.CLIPModel` with the original's 14 x 14 grid of cells, trained the original's way
-(`neoai_utils.small_clip`); all epochs but the last show only half of a picture's tokens. No mask is ever shown to it.
+It is a real `transformers.CLIPModel` with the original's 14 x 14 grid of cells, trained as the original was
+(`neoai_utils.small_clip`). All epochs except the last use only half of a picture's tokens. Training used no mask.
 
-The result of `python -m neoai_utils.segmentation.miniature.clip_training` is committed in `data/` with its recipe;
-`export` turns it into a folder that `CLIPModel.from_pretrained` reads.
+`python -m neoai_utils.segmentation.miniature.clip_training` writes the model into `data/` with its recipe; `export`
+turns it into a folder that `CLIPModel.from_pretrained` reads.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
 
 from neoai_utils import small_clip
-from neoai_utils.errors import AssetError
-from neoai_utils.segmentation.miniature.drawings import BREEDS, draw, random_scene
-from neoai_utils.storage import atomic_path, sha256_of
+from neoai_utils.arrays import Mask, Picture
+from neoai_utils.segmentation.miniature.coats import BREEDS
+from neoai_utils.segmentation.miniature.drawings import draw, random_scene
+from neoai_utils.weights import Store
 
 if TYPE_CHECKING:
     from transformers import CLIPModel, PreTrainedTokenizerBase
 
 __all__ = [
-    "DATA", "TrainingRecipe", "committed_recipe", "export", "make_model", "make_tokenizer",
-    "manifest", "train", "training_pictures",
+    "STORE", "TrainingRecipe", "committed_recipe", "export", "make_model", "make_tokenizer", "train",
+    "training_pictures",
 ]  # fmt: skip
 
-DATA = Path(__file__).parent / "data"
-_WEIGHTS, _MANIFEST, _VOCABULARY, _MERGES = "clip.safetensors", "clip.json", "clip_vocab.json", "clip_merges.txt"
+STORE = Store(Path(__file__).parent / "data", "clip.json")
+_PART, _VOCABULARY, _MERGES = "clip", "clip_vocab.json", "clip_merges.txt"
 _SHAPES = ((120, 160), (160, 120), (120, 170), (140, 140))
 
 
 @dataclass(frozen=True)
 class TrainingRecipe:
-    """Every constant that shapes the small CLIP."""
+    """The constants of the small CLIP.
+
+    Attributes:
+        seed: of the pictures, the weights and the training.
+        pictures: number of training pictures.
+        side: pixels along a picture's side.
+        patch: pixels along a patch's side.
+        width: hidden size of the vision tower.
+        blocks: transformer blocks of the vision tower.
+        heads: attention heads of either tower.
+        text_width: hidden size of the text tower.
+        text_blocks: transformer blocks of the text tower.
+        text_length: tokens of the longest caption.
+        shared_width: size of the common space of pictures and captions.
+        epochs: passes over all pictures.
+        batch: pictures in a step.
+        learning_rate: the highest.
+        weight_decay: of AdamW.
+        shown_tokens: patch tokens of a picture that pass in all epochs except the last.
+    """
 
     seed: int = 7
     pictures: int = 9000
@@ -58,16 +76,12 @@ class TrainingRecipe:
     shared_width: int = 64
     epochs: int = 12
     batch: int = 64
-    rate: float = 2e-3
-    decay: float = 0.05
+    learning_rate: float = 2e-3
+    weight_decay: float = 0.05
     shown_tokens: int = 98
 
-    def checksum(self) -> str:
-        """Return the first 16 hexadecimal digits of the recipe's SHA-256."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
-
-def training_picture(recipe: TrainingRecipe, index: int) -> tuple[NDArray[np.uint8], str]:
+def training_picture(recipe: TrainingRecipe, index: int) -> tuple[Picture, str]:
     """Draw one training picture, (side, side, 3) uint8, with its caption; one in five shows no animal."""
     rng = np.random.default_rng((recipe.seed, index))
     breed = BREEDS[rng.integers(len(BREEDS))] if rng.random() < 0.8 else None
@@ -75,13 +89,13 @@ def training_picture(recipe: TrainingRecipe, index: int) -> tuple[NDArray[np.uin
     scene = random_scene(rng, breed)
     picture, mask = draw(rng, scene, height, width)
     image = Image.fromarray(picture)
-    if rng.random() < 0.2:  # a closer look, about some place on the animal
-        image = image.crop(_closer(rng, mask))
+    if rng.random() < 0.2:  # a crop around a random point of the animal
+        image = image.crop(_crop_box(rng, mask))
     image = image.resize((recipe.side, recipe.side), Image.Resampling.BICUBIC)
     return np.asarray(image), scene.caption(rng)
 
 
-def _closer(rng: np.random.Generator, mask: NDArray[np.bool_]) -> tuple[int, int, int, int]:
+def _crop_box(rng: np.random.Generator, mask: Mask) -> tuple[int, int, int, int]:
     height, width = mask.shape
     share = rng.uniform(0.6, 0.95)
     rows, columns = np.nonzero(mask)
@@ -123,69 +137,49 @@ def train(
     captions: Sequence[str],
     recipe: TrainingRecipe,
 ) -> list[float]:
-    """Train in place with AdamW and a one-cycle rate; return the mean loss of every epoch."""
+    """Train in place with AdamW and a one-cycle learning rate; return the mean loss of every epoch."""
     return small_clip.train(
-        model, tokenizer, pixels, captions, epochs=recipe.epochs, batch=recipe.batch, rate=recipe.rate,
-        decay=recipe.decay, shown_tokens=recipe.shown_tokens, seed=recipe.seed,
+        model, tokenizer, pixels, captions, epochs=recipe.epochs, batch=recipe.batch,
+        learning_rate=recipe.learning_rate, weight_decay=recipe.weight_decay, shown_tokens=recipe.shown_tokens,
+        seed=recipe.seed,
     )  # fmt: skip
 
 
 # ----------------------------------------------------------------------------------------------- the committed model
 
 
-def manifest() -> dict[str, Any]:
-    """Return the manifest of the committed model: recipe, checksums, losses, licence."""
-    content: dict[str, Any] = json.loads((DATA / _MANIFEST).read_text(encoding="utf-8"))
-    return content
-
-
 def committed_recipe() -> TrainingRecipe:
-    """Return the recipe that the committed model was trained by."""
-    return TrainingRecipe(**manifest()["recipe"])
+    """Return the recipe that the committed model was trained with."""
+    return TrainingRecipe(**STORE.manifest()["recipe"])
 
 
 def export(folder: Path) -> None:
     """Write the committed model as a folder that `CLIPModel` and `CLIPTokenizer` read, with `classes.json`.
 
     Raises:
-        AssetError: the committed weights do not have the manifest's checksum.
+        AssetError: the committed weights do not have the manifest's SHA-256.
     """
-    from safetensors.torch import load_file
-
-    if sha256_of(DATA / _WEIGHTS) != manifest()["sha256"]:
-        raise AssetError(f"{DATA / _WEIGHTS} is damaged: install neoai again.")
+    weights = STORE.load(_PART)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(DATA / _VOCABULARY, folder / "vocab.json")
-    shutil.copyfile(DATA / _MERGES, folder / "merges.txt")
+    shutil.copyfile(STORE.folder / _VOCABULARY, folder / "vocab.json")
+    shutil.copyfile(STORE.folder / _MERGES, folder / "merges.txt")
     recipe = committed_recipe()
     tokenizer = small_clip.load_tokenizer(folder, recipe.text_length)
     model = make_model(recipe, len(tokenizer))
-    weights = {name: values.float() for name, values in load_file(DATA / _WEIGHTS).items()}
     model.load_state_dict(weights, strict=False)  # position_ids are no weights and differ between versions
     model.save_pretrained(folder)
     (folder / "classes.json").write_text(json.dumps([breed.name for breed in BREEDS]), encoding="utf-8")
 
 
 def _commit(model: CLIPModel, folder: Path, recipe: TrainingRecipe, losses: list[float]) -> None:
-    """Write weights (fp16), tokenizer and manifest into `data/`."""
-    from safetensors.torch import save_file
-
-    weights = {name: values.detach().half().contiguous() for name, values in model.named_parameters()}
-    with atomic_path(DATA / _WEIGHTS) as temporary:
-        save_file(weights, temporary)
-    shutil.copyfile(folder / "vocab.json", DATA / _VOCABULARY)
-    shutil.copyfile(folder / "merges.txt", DATA / _MERGES)
-    content = {
-        "recipe": asdict(recipe),
-        "recipe_checksum": recipe.checksum(),
-        "sha256": sha256_of(DATA / _WEIGHTS),
-        "parameters": sum(values.numel() for values in weights.values()),
-        "losses": [round(loss, 4) for loss in losses],
-        "licence": "MIT, own work: drawings by neoai_utils.segmentation.miniature.drawings, no outside picture",
-        "made_by": "python -m neoai_utils.segmentation.miniature.clip_training",
-    }
-    with atomic_path(DATA / _MANIFEST) as temporary:
-        temporary.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    """Write weights, tokenizer and manifest into `data/`."""
+    shutil.copyfile(folder / "vocab.json", STORE.folder / _VOCABULARY)
+    shutil.copyfile(folder / "merges.txt", STORE.folder / _MERGES)
+    STORE.save(
+        _PART, dict(model.named_parameters()), recipe, losses=[round(loss, 4) for loss in losses],
+        licence="MIT, own work: drawings by neoai_utils.segmentation.miniature.drawings, no outside picture",
+        made_by="python -m neoai_utils.segmentation.miniature.clip_training",
+    )  # fmt: skip
 
 
 def main() -> None:

@@ -1,28 +1,32 @@
-"""The miniature of "Evading AI-generated text detection": presidents' sentences, carried on by a small model.
+"""The miniature of "Evading AI-generated text detection": presidents' sentences, continued by a small model.
 
 What is as in the original: `test.csv` and its column, the submission, the metric with its two conditions, a human
 window with two sides, pairs of human and machine texts in HC3's form, and the measure of content (the real MiniLM).
 What differs: SmolLM2-135M-Instruct writes in place of Gemma 2 2B, its SAEs have 1,024 latents, the detector is a probe
-on MiniLM in place of DeBERTa-v3-large, and the references are known: how the president went on.
+on MiniLM in place of DeBERTa-v3-large, and the references are given: the president's continuations.
+
+- `passages`: the texts.
+- `autoencoder`: the committed SAEs and their training.
 """
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from neoai_utils.offline.checkpoints import need
 from neoai_utils.steering import files
-from neoai_utils.steering.miniature import passages
+from neoai_utils.steering.detector import Probe, write_detector
+from neoai_utils.steering.encoder import LEVELS, load_encoder
+from neoai_utils.steering.metric import Window
+from neoai_utils.steering.miniature import autoencoder, passages
 from neoai_utils.steering.miniature.passages import Passage
+from neoai_utils.steering.models import Settings, sae_folder
 
-if TYPE_CHECKING:
-    from neoai_utils.steering.detector import Probe
-
-__all__ = ["Recipe", "build", "deal"]
+__all__ = ["Recipe", "assign", "build"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Recipe:
     """Every constant that shapes the miniature.
 
     Attributes:
-        seed: of the deal of passages.
+        seed: of the assignment of passages.
+        version: of the code; raised when the same constants give other files.
         prompts: test prompts.
         pairs: rows of `hc3.csv`.
         detector: passages whose two versions the detector learns from.
@@ -38,10 +43,12 @@ class Recipe:
         tail: share of human texts on either side of the window.
         strength: inverse penalty of the detector.
         passages: checksum of the committed passages.
+        layers: numbers of the blocks that have an SAE.
+        autoencoders: checksums of the committed SAEs.
     """
 
     seed: int = 0
-    version: int = 1
+    version: int = 2
     prompts: int = 96
     pairs: int = 600
     detector: int = 1000
@@ -49,55 +56,57 @@ class Recipe:
     tail: float = 0.05
     strength: float = 0.003
     passages: str = passages.SHA256
+    layers: tuple[int, ...] = autoencoder.AutoencoderRecipe().layers
+    autoencoders: tuple[str, ...] = field(default_factory=autoencoder.checksums)
 
 
 def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]:
-    """Write prompts, pairs and the detector into `data_dir`, references and the detector again into `answers_dir`.
+    """Write prompts, pairs, settings, SAEs and the detector into `data_dir`; references and detector into the answers.
 
     Returns:
-        `ceiling`: the score of the human texts themselves; `ceiling_window`: their rate inside the window;
+        `ceiling`: the score of the human texts themselves; `ceiling_window`: their share inside the window;
         `machine`: the score of the model's unsteered texts in the committed table.
     """
     import pandas as pd
 
-    from neoai_utils.steering.detector import LAYERS, Probe, load_encoder
-
-    test, pairs, taught, judged = deal(passages.load(), recipe)
+    need("sae_lens", purpose="building the miniature of task 3")
+    test, pairs, training, calibration = assign(passages.load(), recipe)
     probe = Probe.fit(
-        load_encoder(max(LAYERS)), [p.full for p in taught], [p.unsteered for p in taught], recipe.strength
+        load_encoder(max(LEVELS)), _human_texts(training), [p.machine_text for p in training], recipe.strength
     )  # fmt: skip
-    low, high = np.quantile(probe.score([p.full for p in judged]), [recipe.tail, 1 - recipe.tail])
+    low, high = np.quantile(probe.score(_human_texts(calibration)), [recipe.tail, 1 - recipe.tail])
     for folder in (data_dir, answers_dir):
-        _write_detector(probe, files.Window(float(low), float(high)), folder / "detector")
-    pd.DataFrame({"prompt": [p.prompt for p in test]}).to_csv(data_dir / "test.csv", index=False)
+        write_detector(probe, Window(float(low), float(high)), folder / "detector")
+    prompts = [p.prompt for p in test]
+    pd.DataFrame({"prompt": prompts}).to_csv(data_dir / "test.csv", index=False)
     _write_pairs(pairs, data_dir / "hc3.csv")
-    answers = files.submission([p.prompt for p in test], [p.full for p in test])
+    Settings("smollm2-135m", recipe.layers, passages.SAMPLING).write(data_dir)
+    for layer in recipe.layers:
+        autoencoder.committed(layer).save_model(sae_folder(data_dir, layer))
+    answers = files.submission(prompts, _human_texts(test))
     answers.to_csv(answers_dir / "answers.csv", index=False)
     human = files.grade(answers, answers_dir)
-    machine = files.grade(files.submission([p.prompt for p in test], [p.unsteered for p in test]), answers_dir)
-    return {"ceiling": human["score"], "ceiling_window": human["window"], "machine": machine["score"]}
+    machine = files.grade(files.submission(prompts, [p.machine_text for p in test]), answers_dir)
+    return {"ceiling": human.score, "ceiling_window": human.parts["window"], "machine": machine.score}
 
 
-def deal(found: list[Passage], recipe: Recipe) -> tuple[list[Passage], list[Passage], list[Passage], list[Passage]]:
+def assign(texts: Sequence[Passage], recipe: Recipe) -> tuple[list[Passage], ...]:
     """Return the passages of the test, of the pairs, of the detector and of the window; none is in two of them."""
-    random = np.random.default_rng((recipe.seed, 3))
-    for_tests, others = passages.pools(found)
-    test = [for_tests[i] for i in random.permutation(len(for_tests))[: recipe.prompts]]
-    order = random.permutation(len(others))
+    rng = np.random.default_rng((recipe.seed, 3))
+    test_pool, others = passages.pools(texts)
+    test = [test_pool[i] for i in rng.permutation(len(test_pool))[: recipe.prompts]]
+    order = rng.permutation(len(others))
     ends = np.cumsum([recipe.pairs, recipe.detector, recipe.window])
-    pairs, taught, judged = ([others[i] for i in part] for part in np.split(order[: ends[-1]], ends[:-1]))
-    return test, pairs, taught, judged
+    return test, *([others[i] for i in part] for part in np.split(order[: ends[-1]], ends[:-1]))
 
 
-def _write_pairs(pairs: list[Passage], path: Path) -> None:
+def _human_texts(texts: Sequence[Passage]) -> list[str]:
+    return [p.human_text for p in texts]
+
+
+def _write_pairs(pairs: Sequence[Passage], path: Path) -> None:
     """Write HC3's columns; answers are lists written as text, as HC3's are."""
     import pandas as pd
 
     rows = [(p.prompt, str([p.human]), str([p.machine]), "addresses") for p in pairs]
     pd.DataFrame(rows, columns=["question", "human_answers", "chatgpt_answers", "source"]).to_csv(path, index=False)
-
-
-def _write_detector(probe: Probe, window: files.Window, folder: Path) -> None:
-    folder.mkdir()
-    probe.save(folder / "probe.safetensors")
-    (folder / "window.json").write_text(json.dumps({"low": window.low, "high": window.high}), encoding="utf-8")

@@ -1,10 +1,10 @@
 """The miniature of task 1: 39 generated hours of a power unit, in the competition's exact file format.
 
-The real rows are not public. What is public are figures printed in participants' notebooks: counts of missing
-values, the histogram of the target, correlations, standard deviations per hour, a few rows. The generator is fitted
-to these: a slow load (the target) drives eight sensors, of which three (1, 4, 8) are clean and five (0, 3, 5, 6, 7)
-belong to one unit that now and then stands still; `feat_2` is noise; one value in ten is missing; the test table
-has a larger share of the last, low-load hours than the training table. (Sources: `stefanasandei/roai-solved`,
+The real rows are not public. Participants' notebooks print figures of them: counts of missing values, the histogram of
+the target, correlations, standard deviations per hour, a few rows. The generator is fitted to these figures. A slow
+load (the target) drives eight sensors. Three of them (1, 4, 8) are clean; five (0, 3, 5, 6, 7) belong to one unit that
+stops from time to time. `feat_2` is noise. One value in ten is missing. The test table has a larger share of the last,
+low-load hours than the training table. (Sources: `stefanasandei/roai-solved`,
 `international-contests/neoai/2025`; `t1mt1/portfolio`, `ioai-tasks/tricy-table-data`.)
 """
 
@@ -15,14 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.signal import lfilter
 
+from neoai_utils.arrays import Float64, Integers
 from neoai_utils.tabular import files
 
 __all__ = ["Recipe", "build"]
-
-Floats = NDArray[np.float64]
 
 # Hours since midnight of day 1 -> load: a plateau, a descent after hour 29, a dip at hour 40 and the final stop.
 _LOAD = (
@@ -32,7 +30,7 @@ _LOAD = (
     (39.96, 268), (40.06, 262), (40.14, 325), (41.52, 315), (41.68, 240), (41.85, 200), (41.91, 140), (42.0, 137),
 )  # fmt: skip
 _LOADS = (120.0, 262.0, 380.0, 502.0, 670.0, 745.0, 790.0, 870.0)
-_SENSORS = (  # what feat_0 … feat_8 show at each of _LOADS; feat_2 shows nothing
+_SENSORS = (  # readings of feat_0 … feat_8 at each of _LOADS; feat_2 is constant
     (240.0, 283.0, 322.0, 362.0, 437.0, 451.0, 471.0, 503.0),
     (1280.0, 1534.0, 1707.0, 1979.0, 2488.0, 2656.0, 2760.0, 2950.0),
     (20.45,) * 8,
@@ -47,7 +45,7 @@ _SENSORS = (  # what feat_0 … feat_8 show at each of _LOADS; feat_2 shows noth
 
 @dataclass(frozen=True)
 class Recipe:
-    """Every constant of the generator. Times are in minutes, loads and sensors in the table's own units.
+    """Every constant of the generator. Times are in minutes, loads and sensors in the table's units.
 
     Attributes:
         seed: seed of the generator.
@@ -64,7 +62,7 @@ class Recipe:
         sensor_noise: standard deviation of a row's reading.
         sensor_drift: standard deviation of a drift that the load does not explain.
         drift_memory: AR(1) coefficient of the drift per minute.
-        stopped_unit: (sensor, reading) while the unit stands still; the target does not move then.
+        stopped_unit: (sensor, reading) while the unit is stopped; the target is not affected.
         stops_per_hour, stop_spread: mean number of stops an hour, gamma distributed over hours with this shape.
         stop_rows: mean number of consecutive rows of a stop.
         test_share: (from this hour on, probability that a row goes to the test table).
@@ -122,10 +120,10 @@ def build(recipe: Recipe, data_dir: Path, answers_dir: Path) -> dict[str, float]
     answers.to_csv(answers_dir / files.ANSWERS, index=False)
     oracle = answers.assign(target=load[test["true_minute"]])
     ceiling = files.grade(oracle, answers_dir)
-    return {"ceiling": next(iter(ceiling.values())), "train_rows": len(train), "test_rows": len(test)}
+    return {"ceiling": ceiling.score, "train_rows": len(train), "test_rows": len(test)}
 
 
-def _table(recipe: Recipe, rng: np.random.Generator) -> tuple[pd.DataFrame, Floats]:
+def _table(recipe: Recipe, rng: np.random.Generator) -> tuple[pd.DataFrame, Float64]:
     """Return all rows in order of time (features, `target`, `true_minute`) and the load of every minute."""
     load = _load(recipe, rng)
     rows = recipe.rows_per_hour * recipe.hours
@@ -140,7 +138,7 @@ def _table(recipe: Recipe, rng: np.random.Generator) -> tuple[pd.DataFrame, Floa
     return table.assign(target=target, true_minute=minute), load
 
 
-def _load(recipe: Recipe, rng: np.random.Generator) -> Floats:
+def _load(recipe: Recipe, rng: np.random.Generator) -> Float64:
     """Return the load of every minute: the piecewise linear course plus a slow and a fast fluctuation."""
     hours, loads = np.array(recipe.load).T
     minutes = 60 * recipe.hours
@@ -149,7 +147,7 @@ def _load(recipe: Recipe, rng: np.random.Generator) -> Floats:
     return np.asarray(course + course / 700 * (slow + fast))
 
 
-def _readings(recipe: Recipe, load: Floats, minute: NDArray[np.int64], rng: np.random.Generator) -> Floats:
+def _readings(recipe: Recipe, load: Float64, minute: Integers, rng: np.random.Generator) -> Float64:
     """Return the nine sensors of every row, shape (rows, 9): response to the load + drift + noise."""
     columns = []
     for response, drift, noise in zip(recipe.sensors, recipe.sensor_drift, recipe.sensor_noise, strict=True):
@@ -158,23 +156,23 @@ def _readings(recipe: Recipe, load: Floats, minute: NDArray[np.int64], rng: np.r
     return np.column_stack(columns)
 
 
-def _stop_the_unit(recipe: Recipe, readings: Floats, rng: np.random.Generator) -> None:
-    """Overwrite the unit's sensors in short runs of rows, in some hours many and in others none."""
-    rate = recipe.stops_per_hour / recipe.stop_spread
+def _stop_the_unit(recipe: Recipe, readings: Float64, rng: np.random.Generator) -> None:
+    """Overwrite the unit's sensors in short runs of rows; the number of stops varies from hour to hour."""
+    mean = recipe.stops_per_hour / recipe.stop_spread
     for hour in range(recipe.hours):
-        for _ in range(rng.poisson(rate * rng.gamma(recipe.stop_spread))):
+        for _ in range(rng.poisson(mean * rng.gamma(recipe.stop_spread))):
             first = recipe.rows_per_hour * hour + rng.integers(recipe.rows_per_hour)
             rows = slice(first, first + max(1, rng.poisson(recipe.stop_rows)))
             for sensor, reading in recipe.stopped_unit:
                 readings[rows, sensor] = reading
 
 
-def _ar1(rng: np.random.Generator, steps: int, memory: float, deviation: float) -> Floats:
+def _ar1(rng: np.random.Generator, steps: int, memory: float, deviation: float) -> Float64:
     """Return a first-order autoregressive series that has `deviation` as its standard deviation."""
     shocks = rng.normal(0, deviation * np.sqrt(1 - memory**2), steps)
     return np.asarray(lfilter([1.0], [1.0, -memory], shocks))
 
 
-def _step(steps: tuple[tuple[int, float], ...], hour: NDArray[np.int64]) -> Floats:
+def _step(steps: tuple[tuple[int, float], ...], hour: Integers) -> Float64:
     starts, values = zip(*steps, strict=True)
     return np.array(values)[np.searchsorted(starts, hour, side="right") - 1]

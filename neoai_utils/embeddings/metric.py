@@ -1,0 +1,27 @@
+"""The metric of the competition: accuracy, with macro-F1 beside it.
+
+The competition does not name its metric; the surviving notebooks print both.
+"""
+
+from __future__ import annotations
+
+from neoai_utils.arrays import Integers
+from neoai_utils.scores import Grades
+
+__all__ = ["LABELS", "grade"]
+
+LABELS = ("neutral", "positive", "negative")
+"""The classes in the order of the model's outputs LABEL_0, LABEL_1, LABEL_2."""
+
+
+def grade(predictions: Integers, truth: Integers) -> Grades:
+    """Return the accuracy, with the part `macro_f1`.
+
+    Args:
+        predictions: (texts,) int64 classes, numbers of `LABELS`.
+        truth: (texts,) int64, the right classes.
+    """
+    from sklearn.metrics import accuracy_score, f1_score
+
+    macro_f1 = float(f1_score(truth, predictions, average="macro"))
+    return Grades(float(accuracy_score(truth, predictions)), {"macro_f1": macro_f1})

@@ -1,0 +1,68 @@
+"""The way of pictures through a network."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from neoai_utils.clustering import embedding, pictures
+from neoai_utils.clustering.vectors import unit
+from neoai_utils.errors import AssetError
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    """A network of timm's with random weights: what is tested is the way through it."""
+    import timm
+    import torch
+
+    torch.manual_seed(0)
+    return timm.create_model("tf_efficientnet_lite0", pretrained=False).eval()
+
+
+def test_each_picture_has_one_vector_whatever_the_batches(tiny):
+    import torch
+
+    net = embedding.Network(tiny, (0.5,) * 3, (0.5,) * 3)
+    batch = np.random.default_rng(0).random((6, 64, 64), np.float32)
+    threads = torch.get_num_threads()
+    whole = embedding.embed(net, [batch])
+    parts = embedding.embed(net, (batch[i : i + 4] for i in (0, 4)))
+    assert torch.get_num_threads() == threads
+    assert (whole.shape, whole.dtype) == ((6, 1280), np.float32)
+    assert np.allclose(whole, parts, atol=1e-4)
+    assert np.array_equal(parts, embedding.embed(net, (batch[i : i + 4] for i in (0, 4))))
+    colours = torch.from_numpy((batch - 0.5) / 0.5)[:, None].expand(-1, 3, -1, -1)
+    with torch.inference_mode():
+        assert np.allclose(whole, tiny.forward_features(colours).mean((2, 3)).numpy(), atol=1e-4)
+
+
+def test_a_network_with_a_fixed_size_gets_it():
+    import timm
+
+    module = timm.create_model("test_vit", pretrained=False, num_classes=0)
+    net = embedding.Network(
+        module.eval(), (0.5,) * 3, (0.5,) * 3, side=module.default_cfg["input_size"][1], pooled=True
+    )
+    vectors = embedding.embed(net, [np.zeros((2, 128, 128), np.float32)])
+    assert vectors.shape == (2, module.num_features)
+
+
+def test_an_unknown_network_is_named():
+    with pytest.raises(AssetError, match="'no_such_network' cannot be loaded"):
+        embedding.load_network("no_such_network")
+
+
+@pytest.mark.assets
+def test_the_real_network_separates_photographs():
+    from neoai_utils.clustering.miniature import photographs
+    from neoai_utils.offline import OutOfReachError
+
+    try:
+        net = embedding.load_network()
+    except OutOfReachError as error:
+        pytest.skip(str(error))
+    crops = np.stack([p[:112, :112] for p in photographs.load()[:6]])
+    shifted = np.stack([p[8:, 8:] for p in photographs.load()[:6]])
+    one, other = (unit(embedding.embed(net, [pictures.normalised(x)])) for x in (crops, shifted))
+    assert ((one @ other.T).argmax(axis=1) == np.arange(6)).all()
