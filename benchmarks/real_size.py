@@ -349,7 +349,7 @@ def task7(folder: Path, share: float) -> None:
         (folder / "cuties" / name).mkdir(parents=True)
     count = rows("task7", share)
     for number, content in enumerate(_pool(rng, sizes, count["validation"])):
-        name = f"{files.BREEDS[number % len(files.BREEDS)].replace(' ', '_')}_{number}"
+        name = f"{files.CLASS_NAMES[number % len(files.CLASS_NAMES)].replace(' ', '_')}_{number}"
         (folder / f"cuties/val_imgs/{name}.jpg").write_bytes(content)
         width, height = Image.open(io.BytesIO(content)).size
         row, column = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j]

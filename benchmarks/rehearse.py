@@ -27,7 +27,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import real_size
-from neoai_utils.commands import headless
+from neoai_utils.commands import notebooks
 
 LIMITS = "Kaggle: 12 hours, 4 cores, 30 GB of memory, two T4 of 15 GB each"
 
@@ -179,7 +179,7 @@ def main() -> None:
         top = given.keep or Path(name)
         shares = (given.share,) if given.share == 1 else (given.share / 2, given.share)
         parameters = _parameters(task, top / f"{task}-models")
-        parameters |= headless.typed(headless.find_notebook(task), dict(given.p))
+        parameters |= notebooks.typed(notebooks.find_notebook(task), dict(given.p))
         plays = [_one(task, top / f"{task}-{share:g}", share, parameters) for share in shares]
     pairs = [(cost, False) for cost in plays[0]] if len(plays) == 1 else continued(*plays, given.share)
     show(pairs, given.share, given.device)
