@@ -11,10 +11,10 @@ import random
 import sys
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from neoai_utils.errors import DataWarning, NotANumberError
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PeakMemory",
     "Stopwatch",
+    "fast_dtype",
     "fitting_torchao",
     "host",
     "kaggle_folder",
@@ -40,6 +41,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+_MINUTE = 60  # seconds between two lines of progress
 _earlier_peak = 0.0  # MB; peak before `PeakMemory` reset the kernel's counter
 
 
@@ -245,20 +247,66 @@ def _resident_mb(field: str) -> float:
 
 
 def progress(items: Iterable[T], label: str, total: int | None = None) -> Iterator[T]:
-    """Iterate over `items` with a progress bar if the output is a terminal.
+    """Iterate over `items` and report the progress.
 
-    In a notebook the bar would be stored as hundreds of messages, which can break runs without a browser.
+    A terminal shows a bar. A notebook shows one line, updated once a minute, that disappears at the end: a bar would be
+    stored as hundreds of messages, which can break runs without a browser. Elsewhere a line a minute is printed.
 
     Args:
         items: to iterate over.
         label: text before the bar.
         total: number of items; None: `len(items)` if it has a length.
     """
-    if not sys.stderr.isatty():
-        return iter(items)
-    from tqdm import tqdm
+    if sys.stderr.isatty():
+        from tqdm import tqdm
 
-    return iter(tqdm(items, desc=label, total=total, leave=False, mininterval=0.5))
+        return iter(tqdm(items, desc=label, total=total, leave=False, mininterval=0.5))
+    return _reported(items, label, len(items) if total is None and isinstance(items, Sized) else total)
+
+
+def _reported(items: Iterable[T], label: str, total: int | None) -> Iterator[T]:
+    """Iterate over `items` and write a line after each minute."""
+    start = written = time.monotonic()
+    line = None
+    for done, item in enumerate(items):
+        now = time.monotonic()
+        if now - written >= _MINUTE:
+            line, written = _write_line(line, _progress_text(label, done, total, now - start)), now
+        yield item
+    if line is not None:
+        line.update({"text/plain": ""}, raw=True)
+
+
+def _progress_text(label: str, done: int, total: int | None, seconds: float) -> str:
+    text = f"{label}: {done}" + (f" of {total}" if total else "") + f", {seconds / 60:.0f} min"
+    return text + (f", about {(total - done) * seconds / done / 60:.0f} min left" if total and done else "")
+
+
+def _write_line(line: Any, text: str) -> Any:
+    """Write a line, in a notebook over the last one; return the notebook's handle to it, None elsewhere."""
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    if get_ipython is None or not hasattr(get_ipython(), "kernel"):
+        print(text, file=sys.stderr, flush=True)
+        return None
+    from IPython.display import display
+
+    if line is None:
+        return display({"text/plain": text}, raw=True, display_id=True)
+    line.update({"text/plain": text}, raw=True)
+    return line
+
+
+def fast_dtype(device: torch.device) -> torch.dtype:
+    """Return the number format in which a device multiplies fastest without emulation.
+
+    bfloat16 on GPUs that have it in hardware (compute capability 8.0 and above), float16 on older ones such as the T4
+    and on Apple's, float32 on a CPU.
+    """
+    import torch
+
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
+    return torch.float16 if device.type == "mps" else torch.float32
 
 
 def quiet_libraries() -> None:

@@ -3,9 +3,11 @@ import random
 import subprocess
 import sys
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+from nbclient import NotebookClient
 
 from neoai_utils import runtime
 from neoai_utils.errors import NotANumberError
@@ -54,6 +56,32 @@ def test_one_seed_seeds_everything() -> None:
 def test_progress_is_silent_without_a_terminal(capsys) -> None:
     assert list(runtime.progress([1, 2, 3], "counting")) == [1, 2, 3]
     assert capsys.readouterr() == ("", "")
+
+
+def test_progress_of_a_long_loop_is_a_line_a_minute(monkeypatch, capsys) -> None:
+    clock = iter(range(0, 10_000, 25))
+    monkeypatch.setattr(runtime.time, "monotonic", lambda: next(clock))
+    assert list(runtime.progress(range(6), "drawing")) == list(range(6))
+    assert capsys.readouterr().err.splitlines() == [
+        "drawing: 2 of 6, 1 min, about 2 min left", "drawing: 5 of 6, 2 min, about 0 min left",
+    ]  # fmt: skip
+    assert list(runtime.progress(iter("abcd"), "reading")) == list("abcd")
+    assert capsys.readouterr().err.splitlines() == ["reading: 2, 1 min"]
+
+
+def test_progress_in_a_notebook_is_one_line_that_disappears(tmp_path) -> None:
+    code = "from neoai_utils import runtime\nruntime._MINUTE = 0\nfor _ in runtime.progress(range(3), 'drawing'): pass"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    NotebookClient(book, kernel_name="python3").execute()
+    (output,) = book.cells[0].outputs
+    assert (output.output_type, output.data) == ("display_data", {"text/plain": ""})
+
+
+@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16)])
+def test_the_fast_number_format_of_a_card(monkeypatch, capability, dtype) -> None:
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
+    assert runtime.fast_dtype(torch.device("cuda")) == dtype
+    assert runtime.fast_dtype(torch.device("cpu")) == torch.float32
 
 
 def test_progress_draws_a_bar_for_a_person(monkeypatch, capsys) -> None:

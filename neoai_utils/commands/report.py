@@ -63,11 +63,11 @@ def store(run: Run) -> Path:
 
 
 def _without_notices(outputs: Iterable[NotebookNode]) -> Iterator[NotebookNode]:
-    """Yield a cell's outputs without the notices of downloads."""
+    """Yield a cell's outputs without the notices of downloads and without ended lines of progress."""
     for output in outputs:
         if output.output_type == "stream":
             output.text = _DOWNLOADS.sub("", output.text)
-        if output.output_type != "stream" or output.text:
+        if output.get("text") != "" and output.get("data") != {"text/plain": ""}:
             yield output
 
 

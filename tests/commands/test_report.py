@@ -47,6 +47,14 @@ def test_download_notices_are_not_stored_but_warnings_are(shelf: Path) -> None:
     assert [[output.text for output in cell.outputs] for cell in stored[2:5]] == [[], ["1\n2\n"], ["beware\n"]]
 
 
+def test_ended_lines_of_progress_are_not_stored(shelf: Path) -> None:
+    code = "from IPython.display import display; display({'text/plain': ''}, raw=True); print(1)"
+    nbformat.write(book(code, WRITE), shelf / "task5.ipynb")
+    store(run("task5"))
+    stored = nbformat.read(shelf / "task5.ipynb", as_version=4).cells
+    assert [output.text for output in stored[2].outputs] == ["1\n"]
+
+
 def test_a_run_that_failed_is_not_stored(shelf: Path) -> None:
     with pytest.raises(NeoaiError, match="task5 failed, so it is not stored: boom"):
         store(Run("task5", shelf, 1.0, None, "boom"))
