@@ -48,7 +48,7 @@ def record(pipe: StableDiffusionPipeline, prompts: Sequence[str], sampling: Samp
 
     with _hooked_layers(pipe.unet, note):
         draw(pipe, prompts, replace(sampling, batch_size=size))
-    means = {}
+    means: dict[tuple[str, int], Tensor] = {}
     for name, sums in outputs.items():
         steps = len(sums) // math.ceil(len(prompts) / size)  # evaluations of the network in each batch
         means |= {(name, step): torch.stack(sums[step::steps]).sum(dim=0) / len(prompts) for step in range(steps)}
