@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import string
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -251,7 +251,11 @@ def task5(folder: Path, share: float) -> None:
     vocabulary = sorted(word for word in _bert_tokenizer().get_vocab() if word.isalpha() and len(word) > 2)
     count = rows("task5", share)
     labels = rng.choice(["negative", "neutral", "positive"], count["validation"])
-    texts = sentences(rng, vocabulary, sum(count.values()), (5, 30))
+    # words as frequent as in a language (Zipf): the work with contexts grows with the words that occur twice
+    share_of = 1 / (2.7 + rng.permutation(len(vocabulary)))
+    sizes = rng.integers(5, 30, sum(count.values()))
+    drawn = iter(rng.choice(vocabulary, sizes.sum(), p=share_of / share_of.sum()))
+    texts = [" ".join(next(drawn) for _ in range(size)) for size in sizes]
     held, test = texts[: count["validation"]], texts[count["validation"] :]
     pd.DataFrame({"text": held, "labels": labels}).to_csv(folder / "val_dataset.csv", index=False)
     pd.DataFrame({"id": range(5000, 5000 + len(test)), "text": test}).to_csv(folder / "test.csv", index=False)
@@ -293,7 +297,7 @@ def models6(models: Path) -> dict[str, object]:
     from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
     from transformers import CLIPImageProcessor, CLIPTextConfig, CLIPTextModel
 
-    tokenizer = _clip_tokenizer(models / "tokenizer")
+    tokenizer = _clip_tokenizer(models / "tokenizer", words(np.random.default_rng(0), 33_000))
     text = CLIPTextModel(CLIPTextConfig(**SHAPES["sd-text"], vocab_size=49_408, **_clip_ends(tokenizer)))
     scheduler = PNDMScheduler(
         beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", skip_prk_steps=True, steps_offset=1,
@@ -310,13 +314,13 @@ def models6(models: Path) -> dict[str, object]:
     return {"model": str(models / "model"), "judge": str(models / "judge")}
 
 
-def _clip_tokenizer(folder: Path) -> Any:
-    """Save a CLIP tokenizer of bytes and no merges, padded to CLIP's 49,408 entries, and return it."""
+def _clip_tokenizer(folder: Path, whole: Sequence[str] = ()) -> Any:
+    """Save a CLIP tokenizer of bytes and no merges, with `whole` words, padded to CLIP's 49,408 entries; return it."""
     from transformers import CLIPTokenizer
 
     folder.mkdir(parents=True, exist_ok=True)
     symbols = [*map(chr, range(33, 127)), *map(chr, range(161, 173)), *map(chr, range(174, 324))]
-    entries = [*symbols, *(symbol + "</w>" for symbol in symbols)]
+    entries = [*symbols, *dict.fromkeys(f"{word}</w>" for word in (*symbols, *whole))]
     entries += [f"<unused{number}>" for number in range(49_406 - len(entries))] + ["<|startoftext|>", "<|endoftext|>"]
     table = {entry: number for number, entry in enumerate(entries)}
     (folder / "vocab.json").write_text(json.dumps(table), encoding="utf-8")

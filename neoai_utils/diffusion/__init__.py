@@ -5,6 +5,8 @@
 - `judge`: the CLIP model that classifies pictures.
 - `prompts`: our own words and prompts, for edits and for validation.
 - `generation`: load a pipeline and draw pictures, seeded prompt by prompt, resumed after an interruption.
+- `cards`: one pipeline on several GPUs.
+- `hours`: how long drawing takes on a processor.
 - `texts`: states of the text encoder, and the alignment of two prompts.
 - `training`: the training loop on the UNet's weights.
 - `finetune`: fine-tuning on pictures, with prior preservation.

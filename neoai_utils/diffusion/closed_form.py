@@ -109,6 +109,9 @@ def redirect(
 ) -> dict[str, Tensor]:
     """Make the UNet read each source prompt as its target prompt, position by position; return the old matrices.
 
+    The states of 600 prompts to keep, 77 positions of 768 numbers, take 0.3 GB in double precision, those of the pairs
+    less; the systems are 768 x 768.
+
     Args:
         pipe: its UNet is changed in place.
         pairs: (source prompt, target prompt).

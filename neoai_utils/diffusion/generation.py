@@ -3,6 +3,10 @@
 `StableDiffusionPipeline` has no argument `seed`: `pipe(prompt, seed=1)` ignores it silently, and the pictures differ
 each time (diffusers issue 1689). Here every prompt has its own generator on the CPU, made from the seed and the number
 of the prompt; so a picture depends neither on the batch that it is drawn in nor on the GPU.
+
+Memory on a GPU of 15 GB, for Stable Diffusion 1.5 in half precision: 2.1 GB of weights, and `PICTURE` for each prompt
+of a batch, of which as many are drawn at once as fit into nine tenths of the free memory. Where a host has several GPUs
+of one kind, all draw (`cards`).
 """
 
 from __future__ import annotations
@@ -19,8 +23,9 @@ from PIL import Image
 from torch import Tensor
 
 from neoai_utils import pretrained
+from neoai_utils.diffusion import cards
 from neoai_utils.diffusion.texts import states
-from neoai_utils.errors import AssetError, DataError, ParameterError
+from neoai_utils.errors import AssetError, DataError, NotANumberError, ParameterError
 from neoai_utils.pictures import BROKEN
 from neoai_utils.runtime import progress, refuse_nan
 from neoai_utils.storage import atomic_path, make_folder
@@ -29,8 +34,14 @@ if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
     from torch import nn
 
-__all__ = ["Sampling", "batch_size", "draw", "fingerprint", "load_pipeline", "noise_generator"]
+__all__ = ["PICTURE", "Sampling", "batch_size", "draw", "fingerprint", "load_pipeline", "noise_generator"]
 
+PICTURE = 1.2e9
+"""Bytes set aside for a picture of 512 x 512 pixels beside the weights, in half precision and with guidance.
+
+Its tensors in the UNet take 0.14 GB, and one picture in the autoencoder 0.4 GB (`tests/diffusion/test_memory.py`
+counts them); the rest is for the workspaces of the GPU's kernels.
+"""
 _RUN = "run.json"
 
 
@@ -77,6 +88,8 @@ def load_pipeline(source: str | Path, device: torch.device, dtype: str = "") -> 
     except (AssetError, OSError, ValueError) as error:
         raise DataError(f"cannot load the pipeline {source}: {error}") from error
     pipe.set_progress_bar_config(disable=True)
+    if device.type == "cuda":
+        pipe.vae.enable_slicing()  # decodes one picture after another, which takes less memory
     return pipe.to(device, kind)
 
 
@@ -97,15 +110,16 @@ def noise_generator(seed: int, number: int) -> torch.Generator:
 def batch_size(pipe: StableDiffusionPipeline) -> int:
     """Return how many prompts are drawn at once: 32 small pictures, fewer large ones, by a GPU's free memory.
 
-    A picture of Stable Diffusion 1.5 (512 x 512, fp16, with guidance) needs about 1.2 GB beside the weights; in fp32
-    twice as much.
+    Memory that torch holds in reserve counts as free. A picture needs `PICTURE` bytes, in proportion to its pixels, and
+    twice as much in float32.
     """
     pixels = int(pipe.unet.config.sample_size * pipe.vae_scale_factor)
     if pipe.device.type != "cuda":
         return max(1, min(32, 2**18 // pixels**2))
-    free, _ = torch.cuda.mem_get_info()
-    needed = 1.2e9 * (pixels / 512) ** 2 * pipe.unet.dtype.itemsize / 2
-    return int(max(1, min(32, free / needed)))
+    free, _ = torch.cuda.mem_get_info(pipe.device)
+    reserve = torch.cuda.memory_reserved(pipe.device) - torch.cuda.memory_allocated(pipe.device)
+    needed = PICTURE * (pixels / 512) ** 2 * pipe.unet.dtype.itemsize / 2
+    return int(max(1, min(32, 0.9 * (free + reserve) / needed)))
 
 
 def draw(
@@ -131,19 +145,35 @@ def draw(
 
     Raises:
         ParameterError: there is no prompt, or fewer than one step.
-        NotANumberError: a picture has values that are not numbers; nothing of its batch is kept.
+        NotANumberError: a picture has values that are not numbers, in float32 too; nothing of its batch is kept. In
+            half precision all pictures are drawn again first, with the pipeline in float32 from then on.
     """
     if not prompts or sampling.steps < 1:
         raise ParameterError(f"need prompts and at least one step, got {len(prompts)} prompts, {sampling.steps} steps.")
+    try:
+        return _draw_all(pipe, prompts, sampling, folder, label)
+    except NotANumberError:
+        if pipe.unet.dtype.itemsize >= 4:
+            raise
+        print(f"NaN in {str(pipe.unet.dtype).removeprefix('torch.')}: numbers overflow; drawing again in float32.")
+        pipe.to(torch.float32)
+        return _draw_all(pipe, prompts, sampling, folder, label)
+
+
+def _draw_all(
+    pipe: StableDiffusionPipeline, prompts: Sequence[str], sampling: Sampling, folder: Path | None, label: str
+) -> list[Image.Image]:
     size = sampling.batch_size or batch_size(pipe)
     numbers = [range(start, min(start + size, len(prompts))) for start in range(0, len(prompts), size)]
     if folder is not None:
         _prepare(folder, pipe, prompts, sampling, label)
-    pictures: list[Image.Image] = []
-    for part in progress(numbers, label, len(numbers)):
+
+    def drawn(on_card: StableDiffusionPipeline, part: range) -> list[Image.Image]:
         stored = None if folder is None else _stored_pictures(folder, part)
-        pictures += stored if stored is not None else _draw_batch(pipe, prompts, part, sampling, folder)
-    return pictures
+        return stored if stored is not None else _draw_batch(on_card, prompts, part, sampling, folder)
+
+    batches = cards.shared(cards.copies(pipe, len(numbers)), numbers, drawn)
+    return [picture for batch in progress(batches, label, len(numbers)) for picture in batch]
 
 
 def _draw_batch(

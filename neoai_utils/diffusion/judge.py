@@ -1,8 +1,13 @@
-"""The judge: a CLIP that picks the text that fits a picture best, as the competition's own scoring does."""
+"""The judge: a CLIP that picks the text that fits a picture best, as the competition's own scoring does.
+
+The competition's, ViT-H-14, has 986 million weights, 3.9 GB in float32. It waits in the host's memory and is on the GPU
+only while it judges, so that drawing has the GPU's memory.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +17,7 @@ import torch
 from neoai_utils import clips
 from neoai_utils.arrays import Integers, Mask
 from neoai_utils.diffusion.metric import Kind, texts_for
-from neoai_utils.runtime import refuse_nan
+from neoai_utils.runtime import progress, refuse_nan
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,7 +35,7 @@ def open_judge(name: str, given: Path | None, device: str = "cpu") -> Judge | No
         name: "given" for the miniature's judge, or the competition's where there is none; a folder or hub name of a
             `CLIPModel`; "open_clip:<model>/<weights>"; empty for no judge.
         given: folder of the miniature's judge.
-        device: device of a judge of open_clip.
+        device: device to judge on.
 
     Raises:
         AssetError: there is no such judge, or it cannot be downloaded.
@@ -40,12 +45,16 @@ def open_judge(name: str, given: Path | None, device: str = "cpu") -> Judge | No
     if name.startswith("open_clip:"):
         return open_clip_judge(*name.removeprefix("open_clip:").partition("/")[::2], device)
     if name != "given":
-        return load_judge(name)
-    return open_clip_judge(device=device) if given is None else load_judge(given)
+        return load_judge(name, device)
+    return open_clip_judge(device=device) if given is None else load_judge(given, device)
 
 
-def load_judge(source: str | Path) -> Judge:
+def load_judge(source: str | Path, device: str = "cpu") -> Judge:
     """Return a judge from a `CLIPModel` and its `CLIPTokenizer`: a folder, or a name on the hub.
+
+    Args:
+        source: the folder or the name.
+        device: device to judge on.
 
     Raises:
         AssetError: there is no such model.
@@ -57,15 +66,17 @@ def load_judge(source: str | Path) -> Judge:
     model, tokenizer = clips.load(source, "judge")
     side = model.config.vision_config.image_size
 
-    @torch.inference_mode()
     def judge(pictures: Sequence[Image], texts: Sequence[Sequence[str]]) -> Integers:
         inputs = torch.stack(
             [pixels.normalize(pixels.to_tensor(p.resize((side, side))), CLIP_MEAN, CLIP_STD) for p in pictures]
         )
         distinct = sorted({text for line in texts for text in line})
         tokens = tokenizer(distinct, padding=True, truncation=True, return_tensors="pt")
-        logits = torch.cat([model(pixel_values=part, **tokens).logits_per_image for part in torch.split(inputs, 64)])
-        return _best_texts(logits, distinct, texts)
+        with _visiting(model, device), torch.inference_mode():
+            tokens = tokens.to(device)
+            parts = progress(torch.split(inputs, 64), "judging")
+            logits = [model(pixel_values=part.to(device), **tokens).logits_per_image for part in parts]
+            return _best_texts(torch.cat(logits), distinct, texts)
 
     return judge
 
@@ -76,22 +87,33 @@ def open_clip_judge(name: str = "ViT-H-14", weights: str = "laion2b_s32b_b79k", 
     Args:
         name: open_clip's name of the architecture.
         weights: open_clip's tag of the weights, a file, or "" for random ones (tests).
-        device: device to run on.
+        device: device to judge on.
 
     Raises:
         AssetError: the weights cannot be downloaded.
     """
-    model, prepare, tokenize = clips.load_open_clip(f"{name}/{weights}" if weights else name, "judge", device)
+    model, prepare, tokenize = clips.load_open_clip(f"{name}/{weights}" if weights else name, "judge")
 
-    @torch.inference_mode()
     def judge(pictures: Sequence[Image], texts: Sequence[Sequence[str]]) -> Integers:
         distinct = sorted({text for line in texts for text in line})
-        encoded = torch.cat([model.encode_text(part.to(device)) for part in torch.split(tokenize(distinct), 64)])
-        encoded = encoded / encoded.norm(dim=1, keepdim=True)
-        images = [model.encode_image(prepare(picture).unsqueeze(0).to(device)) for picture in pictures]
-        return _best_texts(torch.cat(images) @ encoded.T, distinct, texts)
+        with _visiting(model, device), torch.inference_mode():
+            encoded = torch.cat([model.encode_text(part.to(device)) for part in torch.split(tokenize(distinct), 64)])
+            encoded = encoded / encoded.norm(dim=1, keepdim=True)
+            shown = progress(pictures, "judging")
+            images = [model.encode_image(prepare(picture).unsqueeze(0).to(device)) for picture in shown]
+            return _best_texts(torch.cat(images) @ encoded.T, distinct, texts)
 
     return judge
+
+
+@contextmanager
+def _visiting(model: torch.nn.Module, device: str) -> Iterator[None]:
+    """Hold a model on a device within the `with` block only."""
+    model.to(device)
+    try:
+        yield
+    finally:
+        model.to("cpu")
 
 
 def _best_texts(logits: torch.Tensor, distinct: Sequence[str], texts: Sequence[Sequence[str]]) -> Integers:

@@ -7,6 +7,7 @@ the direction is reduced, and the output's length is restored.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from neoai_utils.diffusion.generation import Sampling, draw
+from neoai_utils.diffusion.generation import Sampling, batch_size, draw
 from neoai_utils.errors import ParameterError
 from neoai_utils.hooks import hooked
 
@@ -32,20 +33,26 @@ Activations = Mapping[tuple[str, int], Tensor]
 def record(pipe: StableDiffusionPipeline, prompts: Sequence[str], sampling: Sampling) -> dict[tuple[str, int], Tensor]:
     """Return the mean output of every cross-attention layer at every step, over prompts and positions.
 
-    Only the half of a batch that is conditioned on the text counts.
+    Only the half of a batch that is conditioned on the text counts. Batches are as large as the memory allows, and each
+    output is reduced to its mean at once.
 
     Returns:
         (layer, step) -> (width,) float32.
     """
-    outputs: dict[tuple[str, int], list[Tensor]] = defaultdict(list)
+    size = sampling.batch_size or batch_size(pipe)
+    outputs: dict[str, list[Tensor]] = defaultdict(list)
 
-    def note(name: str, step: int, output: Tensor) -> Tensor:
-        outputs[name, step].append(output[len(output) // 2 :].float().mean(dim=(0, 1)))
+    def note(name: str, _step: int, output: Tensor) -> Tensor:
+        outputs[name].append(output[len(output) // 2 :].float().mean(dim=1).sum(dim=0))
         return output
 
     with _hooked_layers(pipe.unet, note):
-        draw(pipe, prompts, replace(sampling, batch_size=len(prompts)))
-    return {key: torch.stack(values).mean(dim=0) for key, values in outputs.items()}
+        draw(pipe, prompts, replace(sampling, batch_size=size))
+    means: dict[tuple[str, int], Tensor] = {}
+    for name, sums in outputs.items():
+        steps = len(sums) // math.ceil(len(prompts) / size)  # evaluations of the network in each batch
+        means |= {(name, step): torch.stack(sums[step::steps]).sum(dim=0) / len(prompts) for step in range(steps)}
+    return means
 
 
 def directions(source: Activations, target: Activations) -> Activations:

@@ -9,12 +9,14 @@ import torch
 from torch import Tensor
 
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import refuse_nan
+from neoai_utils.runtime import progress, refuse_nan
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
 __all__ = ["aligned", "paired_states", "pooled", "states", "token_ids"]
+
+_BATCH = 256  # texts at once; 77 tokens of each take 0.5 GB in the encoder's widest layer in float32
 
 
 def token_ids(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:
@@ -27,22 +29,42 @@ def token_ids(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:
     return ids.to(pipe.text_encoder.device)
 
 
+@torch.no_grad()
 def states(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:
     """Return (n, length, width) states of the text encoder, the input of cross-attention.
+
+    Those of Stable Diffusion's 77 positions of 768 numbers take 0.12 MB a prompt in half precision.
 
     Raises:
         NotANumberError: a state is not a number.
     """
-    result = torch.cat([pipe.text_encoder(part)[0] for part in torch.split(token_ids(pipe, prompts), 256)])
+    result = torch.cat([pipe.text_encoder(part)[0] for part in torch.split(token_ids(pipe, prompts), _BATCH)])
     refuse_nan(result, "the states of the prompts")
     return result
 
 
+@torch.no_grad()
 def pooled(pipe: StableDiffusionPipeline, prompts: Sequence[str]) -> Tensor:
-    """Return (n, width) states at the end of each text; these depend on the whole text."""
+    """Return (n, width) states at the end of each text; these depend on the whole text.
+
+    A state depends only on the tokens before it, so the padding behind a text is not read. One word is then three
+    tokens and not 77, and the states of a whole vocabulary are never held at once (33,000 words would take 4 GB in
+    half precision).
+
+    Raises:
+        NotANumberError: a state is not a number.
+    """
     ids = token_ids(pipe, prompts)
     ends = (ids == pipe.tokenizer.eos_token_id).int().argmax(dim=1)
-    return states(pipe, prompts)[torch.arange(len(ids), device=ids.device), ends]
+    order = ends.argsort(stable=True)
+    batches = torch.split(order, _BATCH)
+    parts = []
+    for rows in progress(batches, "reading texts", len(batches)):
+        last = pipe.text_encoder(ids[rows, : int(ends[rows].max()) + 1])[0]
+        parts.append(last[torch.arange(len(rows), device=ids.device), ends[rows]])
+    result = torch.cat(parts)[order.argsort()]
+    refuse_nan(result, "the states of the prompts")
+    return result
 
 
 def aligned(source: Sequence[int], target: Sequence[int], end: int) -> list[int]:

@@ -23,7 +23,8 @@ def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int = 128) -> lis
 def logits(model: Any, texts: Sequence[Sequence[int]], batch_size: int = 64) -> Float32:
     """Return the model's logits for each tokenized text, (texts, classes) float32, in the order of the texts.
 
-    Texts of similar length share a batch, which keeps padding short.
+    Texts of similar length share a batch, which keeps padding short. A batch of 64 texts of 128 tokens takes 0.3 GB in
+    BERT base, in float32, beside 0.4 GB of weights.
 
     Raises:
         NotANumberError: a logit is not a number.

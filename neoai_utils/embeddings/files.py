@@ -25,9 +25,7 @@ from neoai_utils.tables import Kind, read_csv, require_paths
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = [
-    "REQUIRED", "BrokenBert", "check_submission", "grade", "parse_submission", "read", "read_word_pairs", "submission",
-]  # fmt: skip
+__all__ = ["REQUIRED", "BrokenBert", "check_submission", "grade", "parse_submission", "read", "submission"]
 
 REQUIRED: tuple[str, ...] = ("val_dataset.csv", "test.csv")
 _SUBMISSION: dict[str, Kind] = {"labels": "text", "id": "integer"}
@@ -113,25 +111,6 @@ def grade(frame: pd.DataFrame, answers_dir: Path) -> Grades:
     check_rows(frame, _SUBMISSION, answers["id"])
     labels = frame.set_index("id")["labels"].loc[answers["id"]]
     return metric.grade(_classes(labels), _classes(answers["labels"]))
-
-
-def read_word_pairs(path: Path) -> list[tuple[str, str, float]]:
-    """Read rated word pairs, which are no file of the competition; words come back in lower case.
-
-    The file has three tab-separated columns (word, word, rating) and comment lines with "#".
-
-    Raises:
-        DataError: a line has another form.
-    """
-    pairs = []
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if line.strip() and not line.startswith("#"):
-            try:
-                first, second, rating = line.split("\t")[:3]
-                pairs.append((first.lower(), second.lower(), float(rating)))
-            except ValueError:
-                raise DataError(f"{path}: not a rated pair of words: {line!r}") from None
-    return pairs
 
 
 def _read_test(data_dir: Path) -> pd.DataFrame:

@@ -45,6 +45,14 @@ def test_test_prompts_are_drawn_by_the_edited_model_into_a_folder(pipe, tmp_path
     assert fingerprint(pipe.unet) == before
 
 
+def test_grades_that_are_known_are_not_drawn_again(pipe, monkeypatch):
+    experiment = Experiment(pipe, bright, PROMPTS, KINDS, ["a foal"], FAST)
+    known = experiment.validate(brighter)
+    assert experiment.run(brighter, tests=False).validation == known
+    monkeypatch.setattr("neoai_utils.diffusion.experiment.draw", lambda *_: pytest.fail("drawn again"))
+    assert experiment.run(brighter, tests=False, known=known).validation is known
+
+
 def test_an_edit_that_acts_while_drawing(pipe):
     entered = []
 

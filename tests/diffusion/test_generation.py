@@ -231,6 +231,20 @@ def test_pictures_that_are_no_number_are_refused_after_the_first_batch(pipe, tmp
         draw(pipe, PROMPTS, sampled(2))
 
 
+def test_what_overflows_in_half_precision_is_drawn_in_float32(pipe, tmp_path, capsys):
+    """All pictures are drawn anew, the folder holds those of one number format, and the message is one line."""
+    wanted = pixels(draw(pipe.to(torch.bfloat16).to(torch.float32), PROMPTS[:3], sampled(2)))
+
+    def overflow(_module, _inputs, output):
+        return output * torch.nan if output.dtype == torch.bfloat16 else output
+
+    pipe.to(torch.bfloat16).unet.conv_out.register_forward_hook(overflow)
+    assert (pixels(draw(pipe, PROMPTS[:3], sampled(2), tmp_path)) == wanted).all()
+    assert (pixels([Image.open(tmp_path / f"0000{number}.png") for number in range(3)]) == wanted).all()
+    assert capsys.readouterr().out == "NaN in bfloat16: numbers overflow; drawing again in float32.\n"
+    assert {pipe.unet.dtype, pipe.vae.dtype, pipe.text_encoder.dtype} == {torch.float32}
+
+
 def test_black_pictures_of_an_earlier_run_are_drawn_again(pipe, tmp_path):
     whole = pixels(draw(pipe, PROMPTS, sampled(2), tmp_path))
     Image.new("RGB", (64, 64)).save(tmp_path / "00003.png")

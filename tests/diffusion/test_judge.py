@@ -41,16 +41,29 @@ def test_the_competitions_judge_comes_from_open_clip():
 
 def test_the_parameter_names_the_judge(monkeypatch, tmp_path):
     called = []
-    monkeypatch.setattr(judges, "load_judge", lambda source: called.append(str(source)) or "folder")
+    monkeypatch.setattr(judges, "load_judge", lambda source, device: called.append((str(source), device)) or "folder")
     monkeypatch.setattr(judges, "open_clip_judge", lambda *named, **options: called.append((named, options)) or "clip")
     assert judges.open_judge("", tmp_path) is None
-    assert judges.open_judge("given", tmp_path) == "folder"
+    assert judges.open_judge("given", tmp_path, "cuda") == "folder"
     assert judges.open_judge("given", None, "cuda") == "clip"
     assert judges.open_judge("openai/clip-vit-base-patch16", tmp_path) == "folder"
     assert judges.open_judge("open_clip:ViT-B-16/openai", tmp_path, "cpu") == "clip"
     assert called == [
-        str(tmp_path), ((), {"device": "cuda"}), "openai/clip-vit-base-patch16", (("ViT-B-16", "openai", "cpu"), {}),
+        (str(tmp_path), "cuda"), ((), {"device": "cuda"}),
+        ("openai/clip-vit-base-patch16", "cpu"), (("ViT-B-16", "openai", "cpu"), {}),
     ]  # fmt: skip
+
+
+def test_the_judge_leaves_the_gpu_after_judging_and_after_an_error():
+    places = []
+
+    class Model:
+        to = staticmethod(places.append)
+
+    with pytest.raises(KeyError), judges._visiting(Model(), "cuda"):
+        assert places == ["cuda"]
+        raise KeyError
+    assert places == ["cuda", "cpu"]
 
 
 def test_correct_pictures():

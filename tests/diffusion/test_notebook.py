@@ -1,4 +1,4 @@
-"""Notebook 6 on a competition's files, with a tiny pipeline and without a judge."""
+"""Notebook 6 on a competition's files, with a tiny pipeline, without a judge and with one."""
 
 from __future__ import annotations
 
@@ -7,14 +7,33 @@ from pathlib import Path
 
 import matplotlib as mpl
 import nbformat
+import numpy as np
 import pandas as pd
 import pytest
 
 from neoai_utils import clips
 from neoai_utils.commands.notebooks import find_notebook
+from neoai_utils.diffusion import generation, hours
+from neoai_utils.diffusion import judge as judges
 from neoai_utils.errors import AssetError
 
 mpl.use("Agg")
+
+
+def play(pipe, folder: Path, **parameters: object) -> list[dict]:
+    """Play all cells on three prompts without answers; return the rows of the ladder."""
+    pipe.save_pretrained(folder / "model")
+    (folder / "data").mkdir()
+    (folder / "data/prompts.json").write_text(json.dumps({"0": "a mare", "1": "a pig", "2": "a star"}))
+    settings = {"data_dir": str(folder / "data"), "out_dir": str(folder / "out"), "model": str(folder / "model")}
+    namespace: dict = {}
+    for cell in nbformat.read(find_notebook("task6"), as_version=4).cells:
+        if cell.cell_type == "code" and "parameters.check" not in cell.source:
+            exec(cell.source, namespace)
+        if "parameters" in cell.metadata.get("tags", []):
+            namespace.update(settings, steps=2, **parameters)
+    assert len(pd.read_csv(folder / "out/submission.csv")) == 3
+    return json.loads((folder / "out/results.json").read_text())["rows"]
 
 
 @pytest.mark.parametrize(
@@ -30,21 +49,32 @@ def test_the_notebook_goes_on_to_a_submission(pipe, tmp_path: Path, monkeypatch,
         raise AssetError(f"cannot load open_clip's {name}: no network")
 
     monkeypatch.setattr(clips, "load_open_clip", offline)
-    pipe.save_pretrained(tmp_path / "model")
-    (tmp_path / "data").mkdir()
-    (tmp_path / "data/prompts.json").write_text(json.dumps({"0": "a mare", "1": "a pig", "2": "a star"}))
-    settings = {"data_dir": str(tmp_path / "data"), "out_dir": str(tmp_path / "out"), "model": str(tmp_path / "model")}
-    namespace: dict = {}
-    for cell in nbformat.read(find_notebook("task6"), as_version=4).cells:
-        if cell.cell_type == "code" and "parameters.check" not in cell.source:
-            exec(cell.source, namespace)
-        if "parameters" in cell.metadata.get("tags", []):
-            namespace.update(settings, steps=2, judge=judge, ladder=False)
+    rows = play(pipe, tmp_path, judge=judge)
     printed = capsys.readouterr().out
     assert printed.count("No judge for our own pictures: validation is unknown") == 1
     assert printed.count("Left out: ") == (left_out is not None)
     assert left_out is None or left_out in printed
-    assert len(pd.read_csv(tmp_path / "out/submission.csv")) == 3
-    rows = json.loads((tmp_path / "out/results.json").read_text())["rows"]
     assert [row["role"] for row in rows] == [None, "ours"], "the rows of the choice"
     assert [(row["score"], row["validation"]) for row in rows] == [(None, None)] * 2
+
+
+def test_with_a_judge_as_many_pictures_are_drawn_as_announced(pipe, tmp_path: Path, monkeypatch, capsys) -> None:
+    """Nothing is drawn twice and no test picture for a row that is not handed in; nothing printed is NaN or absent."""
+    drawn: list[int] = []
+    announced: list[int] = []
+    draw_batch = generation._draw_batch
+
+    def counted(pipe, prompts, part, *rest):
+        drawn.append(len(part))
+        return draw_batch(pipe, prompts, part, *rest)
+
+    monkeypatch.setattr(generation, "_draw_batch", counted)
+    monkeypatch.setattr(hours, "announce", lambda pipe, sampling, pictures: announced.append(pictures))
+    monkeypatch.setattr(judges, "open_judge", lambda *_: lambda pictures, texts: np.arange(len(pictures)) % 3)
+    rows = play(pipe, tmp_path)
+    assert [sum(drawn)] == announced == [3 + 36 * 4 + 10]
+    assert {row["name"]: row["role"] for row in rows} == {"UCE: words, keep list": "ours", "gate and map": None}
+    assert all(row["validation"] is not None and row["score"] is None for row in rows)
+    printed = capsys.readouterr().out.lower()
+    assert "nan" not in printed.split()
+    assert "miniature" not in printed

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -27,6 +29,14 @@ def test_every_layer_and_step_has_a_unit_vector(pipe, vectors):
     assert steps == set(range(max(steps) + 1))
     assert len(steps) >= FAST.steps, "PNDM evaluates the network once more than it has steps"
     assert all(vector.norm().item() == pytest.approx(1, abs=1e-5) for vector in vectors.values())
+
+
+def test_batches_give_the_means_of_all_at_once(pipe):
+    texts = ["a photo of a horse", "a mare", "a foal on grass", "star", "a pony"]
+    whole = record(pipe, texts, replace(FAST, batch_size=5))
+    parts = record(pipe, texts, replace(FAST, batch_size=2))
+    assert parts.keys() == whole.keys()
+    assert all(torch.allclose(parts[key], whole[key], atol=1e-5) for key in whole)
 
 
 @pytest.mark.parametrize(("strength", "left"), [(0.0, 1.0), (1.0, 0.0), (2.0, -1.0)])

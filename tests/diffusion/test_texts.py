@@ -61,6 +61,26 @@ def test_the_sum_of_a_text_stands_at_its_end(pipe):
     assert torch.allclose(pooled(pipe, prompts), output.pooler_output, atol=1e-6)
 
 
+def test_the_padding_need_not_be_read(pipe, monkeypatch):
+    """One batch of whole texts, and batches of three cut behind the longest, say the same of every text."""
+    prompts = ["a photo of a horse", "star", "", "a sketch of a pig at night", "star", "pig", "a cow"]
+    ids = token_ids(pipe, prompts)
+    ends = [row.index(pipe.tokenizer.eos_token_id) for row in ids.tolist()]
+    whole = states(pipe, prompts)[torch.arange(len(ids)), ends]
+    lengths = []
+    pipe.text_encoder.register_forward_pre_hook(lambda _, inputs: lengths.append(inputs[0].shape[1]))
+    monkeypatch.setattr("neoai_utils.diffusion.texts._BATCH", 3)
+    assert torch.allclose(pooled(pipe, prompts), whole, atol=1e-5)
+    assert len(lengths) == 3
+    assert max(lengths) == max(ends) + 1 < ids.shape[1]
+
+
+def test_states_hold_no_graph(pipe):
+    assert pipe.text_encoder.get_input_embeddings().weight.requires_grad
+    assert not states(pipe, ["star"]).requires_grad
+    assert not pooled(pipe, ["star"]).requires_grad
+
+
 def test_pairs_of_states(pipe):
     source, goal = paired_states(pipe, ["a horse on grass"], ["a pig on grass"])
     length = pipe.tokenizer.model_max_length

@@ -150,16 +150,3 @@ def test_grades_do_not_depend_on_the_order_of_rows(tmp_path):
     truth.to_csv(tmp_path / "answers.csv", index=False)
     frame = pd.DataFrame({"labels": ["positive", "neutral", "neutral"], "id": [5000, 5001, 5002]})
     assert files.grade(frame, tmp_path) == metric.grade(np.array([0, 1, 0]), np.array([0, 1, 1]))
-
-
-def test_word_pairs_are_read_in_lower_case(tmp_path):
-    path = tmp_path / "pairs.tsv"
-    path.write_text("# word 1\tword 2\tmean\nWalk\tJump\t9\nwalk\tcook\t1\n\n", encoding="utf-8")
-    assert files.read_word_pairs(path) == [("walk", "jump", 9.0), ("walk", "cook", 1.0)]
-
-
-def test_damaged_pairs_are_refused(tmp_path):
-    path = tmp_path / "pairs.tsv"
-    path.write_text("walk jump 9\n")
-    with pytest.raises(DataError, match="not a rated pair"):
-        files.read_word_pairs(path)

@@ -6,6 +6,7 @@ the shown texts are split into validation and test. The ceiling is the unbroken 
 
 - `classifier`: the recipe, training and committed weights of the classifier.
 - `sentences`: the committed texts with ratings, and how they were made.
+- `word_pairs`: pairs of words that people rated, for a look at the repaired table.
 """
 
 from __future__ import annotations
@@ -18,12 +19,12 @@ import numpy as np
 
 from neoai_utils.embeddings import evaluation, files, metric, models
 from neoai_utils.embeddings.damage import break_rows
-from neoai_utils.embeddings.miniature import classifier
+from neoai_utils.embeddings.miniature import classifier, word_pairs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Recipe", "build"]
+__all__ = ["Recipe", "build", "word_pairs"]
 
 
 @dataclass(frozen=True)
