@@ -25,7 +25,7 @@ def test_batches(sentences, most, size):
     [
         (2, 384, 3000, TrainingPlan(250, 32, 1e-3)),
         (12, 768, 37121, TrainingPlan(1160, 64, 5e-5)),
-        (24, 1024, 37121, TrainingPlan(1160, 64, 3.75e-5)),
+        (24, 1536, 37121, TrainingPlan(1160, 64, 2.5e-5)),
     ],
 )
 def test_plans(layers, width, sentences, plan):

@@ -6,9 +6,11 @@ import pytest
 import torch
 from accelerate import Accelerator
 from torch import nn
+from transformers import XLMRobertaConfig, XLMRobertaModel
 
 from neoai_utils.crosslingual import training
 from neoai_utils.crosslingual.encoding import Collator
+from neoai_utils.crosslingual.joint import JointModel
 from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, number_format
 from neoai_utils.crosslingual.prediction import labelled, predict
 from neoai_utils.crosslingual.training import TrainingPlan, UtteranceSource, fine_tune
@@ -81,3 +83,30 @@ def test_a_step_is_a_plain_clipped_step(dtype):
     nn.utils.clip_grad_norm_(models[1].parameters(), 0.1)
     optimizers[1].step()
     torch.testing.assert_close(models[0].weight, models[1].weight)
+
+
+def kept_for_the_gradient(layers: int, sentences: int = 4, length: int = 64) -> int:
+    """Return the bytes that XLM-R base's shapes, with fewer layers, keep for the backward pass in float32."""
+    config = XLMRobertaConfig(vocab_size=99, max_position_embeddings=514, type_vocab_size=1, num_hidden_layers=layers)
+    model = JointModel(XLMRobertaModel(config, add_pooling_layer=False), intents=20, tags=70).train()
+    weights = {values.untyped_storage().data_ptr() for values in model.parameters()}
+    kept = {}
+
+    def keep(values: torch.Tensor) -> torch.Tensor:
+        storage = values.untyped_storage()
+        if storage.data_ptr() not in weights:
+            kept[storage.data_ptr()] = values
+        return values
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda values: values):
+        output = model(torch.full((sentences, length), 5), torch.ones(sentences, length, dtype=torch.long))
+    assert output.slots.shape == (sentences, length, 70)
+    return sum(values.untyped_storage().nbytes() for values in kept.values())
+
+
+def test_a_training_of_the_real_encoder_fits_on_a_small_card():
+    """Weights, gradients and AdamW's moments of 278 million numbers, and what 64 sentences of 64 tokens keep."""
+    one, two = kept_for_the_gradient(1), kept_for_the_gradient(2)
+    states = (one + 11 * (two - one)) * 64 / 4
+    assert states < 3.3e9
+    assert states + 278e6 * 4 * 4 + 278e6 * 2 < 14e9
