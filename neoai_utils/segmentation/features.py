@@ -115,7 +115,7 @@ def concatenated(batches: Iterable[Float32]) -> Float32:
 
 
 def mapped(batches: Iterable[Float32], predict: Callable[[Float32], Any]) -> Any:
-    """Predict batch by batch, so that only one batch of features is held.
+    """Predict batch by batch, so that never more than two batches of features are held.
 
     Args:
         batches: features (pictures, rows, columns, width).

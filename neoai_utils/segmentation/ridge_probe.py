@@ -151,7 +151,7 @@ def second_stage(features: Float32, maps: Float32) -> Float32:
 def two_stage_maps(
     batches: Iterable[Float32], first: RidgeProbe, second: RidgeProbe, *, centre: bool
 ) -> tuple[Float32, Float32]:
-    """Return the maps of both stages, (pictures, rows, columns) float32 each; one batch of features is held at a time.
+    """Return the maps of both stages, (pictures, rows, columns) float32 each, batch by batch.
 
     Args:
         batches: features (pictures, rows, columns, width) float32.

@@ -124,15 +124,15 @@ def test_tokens_that_are_no_number_are_refused(tiny_clip, pictures):
         zero_shot.closest_texts(broken, pictures, torch.ones(2, 12))
 
 
-def test_predictions_batch_by_batch_hold_one_batch(tiny_clip, pictures):
-    """The maps of all features at once, while never more than one batch of features is alive."""
+def test_predictions_batch_by_batch_hold_two_batches_at_most(tiny_clip, pictures):
+    """The maps of all features at once, while only the last batch is alive when the next is made."""
     many = pictures * 3
     whole = concatenated(dense_features(tiny_clip.backbone, many, (2, 4)))
     alive: list[weakref.ref] = []
 
     def batches():
         for start in range(0, len(whole), 2):
-            assert not any(reference() is not None for reference in alive)
+            assert sum(reference() is not None for reference in alive) <= 1
             cells = whole[start : start + 2].copy()
             alive.append(weakref.ref(cells))
             yield cells
