@@ -80,7 +80,7 @@ class Updates:
         self._scaler = torch.amp.GradScaler(accelerator.device.type, enabled=dtype is torch.float16)
         self._count = 0
 
-    def autocast(self) -> AbstractContextManager[None]:
+    def autocast(self) -> AbstractContextManager[Any]:
         """Return the context in which the loss is computed."""
         if self._dtype is torch.float32:
             return nullcontext()
