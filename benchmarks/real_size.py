@@ -376,17 +376,17 @@ _CYRILLIC = str.maketrans(string.ascii_lowercase, "абвгдежзийклмн�
 
 
 def task8(folder: Path, share: float) -> None:
-    """Write 37,121 English utterances, Russian ones, pairs and texts."""
+    """Write 37,121 English utterances, Russian ones, and pairs and texts with full stops, as raw text has them."""
     rng = np.random.default_rng(1)
     count = rows("task8", share)
     english, russian = _two_languages()
     for part, vocabulary in (("train", english), ("validation", russian), ("test", russian)):
         text = "\n\n".join(_utterance(rng, vocabulary, part != "test") for _ in range(count[part]))
         (folder / f"{part}.conll").write_text(text + "\n", encoding="utf-8")
-    pairs = sentences(rng, english, count["pairs"], (4, 14))
+    pairs = [f"{text}." for text in sentences(rng, english, count["pairs"], (4, 14))]
     lines = [json.dumps({"ru": text.translate(_CYRILLIC), "en": text}, ensure_ascii=False) for text in pairs]
     (folder / "ru_en_pairs.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    texts = sentences(rng, russian, count["texts"], (4, 14))
+    texts = [f"{text}." for text in sentences(rng, russian, count["texts"], (4, 14))]
     (folder / "unlabeled_texts.txt").write_text("\n".join(texts) + "\n", encoding="utf-8")
 
 

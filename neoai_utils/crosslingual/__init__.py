@@ -5,6 +5,7 @@ for the slot tags, `pairs` sentence pairs; `word_splitting` splits raw sentences
 `metric` computes the weighted F1 of intents and slot tags.
 `utterances` holds the sentence with its labels.
 `encoding` turns utterances into tokens; `joint` is the model with its two heads; `training` fine-tunes it.
+`precision` trains in half precision on a GPU; `planning` sizes the trainings and estimates their time.
 `prediction` returns its probabilities; `self_training` keeps the confident ones as labels.
 `masked_language` continues the encoder's pretraining.
 `word_translation` learns a dictionary from sentence pairs; `code_switching` and `projection` use it.

@@ -13,7 +13,7 @@ from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel
 from neoai_utils.crosslingual.tags import OUTSIDE
 from neoai_utils.crosslingual.utterances import Labels, Utterance
-from neoai_utils.runtime import refuse_nan
+from neoai_utils.runtime import pick_device, progress, refuse_nan
 
 __all__ = ["Predictions", "averaged", "labelled", "predict"]
 
@@ -34,15 +34,18 @@ class Predictions:
 def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance], batch: int = 128) -> Predictions:
     """Return a model's probabilities; labels of the utterances are ignored.
 
+    The model is on the card for as long as it predicts, in float32: a forward pass is a small part of the time.
+
     Args:
         model: trained on batches of the same collator.
         collate: makes the batches.
         utterances: any number, also none.
         batch: how many at a time.
     """
-    device = model.intent_head.weight.device
+    device = pick_device(quiet=True)
+    model.to(device)
     intents, slots = [np.zeros((0, len(collate.labels.intents)), np.float32)], []
-    for start in range(0, len(utterances), batch):
+    for start in progress(range(0, len(utterances), batch), "predicting"):
         encoded = collate([Utterance(utterance.words) for utterance in utterances[start : start + batch]])
         with torch.inference_mode():
             logits = model(encoded.tokens.to(device), encoded.mask.to(device))
@@ -51,6 +54,7 @@ def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance
         intents.append(logits.intents.softmax(-1).float().cpu().numpy())
         tokens = logits.slots.softmax(-1).float().cpu().numpy()
         slots += [_of_words(row, indices, collate.labels) for row, indices in zip(tokens, encoded.indices, strict=True)]
+    model.to("cpu")
     return Predictions(np.concatenate(intents), tuple(slots))
 
 

@@ -3,6 +3,8 @@
 AdamW (Loshchilov and Hutter, 1711.05101), a learning rate with linear warm-up and decay, and gradients clipped to a
 maximum norm, as BERT's authors fine-tune (1810.04805). Utterances may be changed at random each time they are drawn, as
 code-switching does. Under `accelerate launch` the processes share each batch.
+
+The model leaves the card when it is trained, so that one model at a time is there (`precision` counts the memory).
 """
 
 from __future__ import annotations
@@ -17,9 +19,10 @@ import torch
 
 from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel, loss
+from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, new_accelerator, number_format
 from neoai_utils.crosslingual.utterances import Utterance
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import own_rows, progress, seed_everything
+from neoai_utils.runtime import own_rows, pick_device, progress, seed_everything
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -71,7 +74,7 @@ def fine_tune(
     plan: TrainingPlan,
     seed: int,
 ) -> JointModel:
-    """Return the trained joint model, in evaluation mode.
+    """Return the trained joint model, on the CPU and in evaluation mode.
 
     Args:
         encoder: a copy of it is trained.
@@ -82,8 +85,25 @@ def fine_tune(
 
     Raises:
         ParameterError: there is nothing to train on.
+        NotANumberError: the loss is NaN, in float32 too.
     """
-    from accelerate import Accelerator, DistributedDataParallelKwargs
+    return in_float32_if_nan(
+        lambda dtype: _fine_tuned(encoder, collate, sources, plan, seed, dtype=dtype),
+        number_format(pick_device(quiet=True)),
+    )
+
+
+def _fine_tuned(
+    encoder: PreTrainedModel,
+    collate: Collator,
+    sources: Sequence[UtteranceSource],
+    plan: TrainingPlan,
+    seed: int,
+    *,
+    dtype: torch.dtype,
+) -> JointModel:
+    """Return `fine_tune`'s model; its products were computed in a number format."""
+    from accelerate import DistributedDataParallelKwargs
     from transformers import get_constant_schedule, get_linear_schedule_with_warmup
 
     seed_everything(seed)
@@ -95,19 +115,19 @@ def fine_tune(
         else get_constant_schedule(optimizer)
     )
     # a process's rows may have no label for one of the heads; the schedule counts batches, so it is not prepared
-    accelerator = Accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
+    accelerator = new_accelerator(kwargs_handlers=[DistributedDataParallelKwargs(find_unused_parameters=True)])
     prepared, optimizer = accelerator.prepare(model, optimizer)
     rows = own_rows(accelerator, plan.batch)
+    updates = Updates(accelerator, dtype, plan.max_norm)
     prepared.train()
     drawn = batches(sources, plan.batch, plan.steps, np.random.default_rng(seed))
-    for utterances in progress(drawn, "fine-tuning", total=plan.steps):
-        accelerator.backward(loss(prepared, collate([utterances[row] for row in rows])))
-        if plan.max_norm is not None:
-            accelerator.clip_grad_norm_(prepared.parameters(), plan.max_norm)
-        optimizer.step()
+    for step, utterances in enumerate(progress(drawn, "fine-tuning", total=plan.steps), start=1):
+        with updates.autocast():
+            value = loss(prepared, collate([utterances[row] for row in rows]))
+        updates.step(value, prepared, optimizer, last=step == plan.steps)
         schedule.step()
-        optimizer.zero_grad()
-    return model.eval()
+    accelerator.free_memory()
+    return model.to("cpu").eval()
 
 
 def batches(

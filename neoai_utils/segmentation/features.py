@@ -2,11 +2,16 @@
 
 CLIP and DINOv2 were trained on whole pictures, yet their patch tokens describe what each patch shows: the first blocks
 edges and fur, the last ones meaning.
+
+Features are large: those of 28 x 28 cells from four blocks of CLIP ViT-B/16 are 784 x 3,072 numbers, 9.6 MB a picture.
+A batch of 16 pictures takes 154 MB, a thousand pictures take 9.6 GB. Functions for many pictures therefore yield
+batches.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -17,13 +22,16 @@ from torch.nn import functional
 
 from neoai_utils.arrays import Float32, Picture
 from neoai_utils.hooks import hidden_states, hooked
-from neoai_utils.runtime import refuse_nan
+from neoai_utils.runtime import progress, refuse_nan
 from neoai_utils.segmentation.backbones import Backbone, Clip
 
 __all__ = [
-    "class_embeddings", "concatenated", "dense_features", "normalised_pixels", "published_layers", "shifted_features",
-    "stacked_tokens",
+    "BATCH", "class_embeddings", "concatenated", "dense_features", "mapped", "mean_features", "normalised_pixels",
+    "published_layers", "shifted_features", "stacked_tokens",
 ]  # fmt: skip
+
+BATCH = 16
+"""Pictures per forward pass."""
 
 _PUBLISHED = (3, 7, 9, 12)  # of 12 blocks
 
@@ -81,9 +89,9 @@ def stacked_tokens(backbone: Backbone, pixels: Tensor, layers: Sequence[int]) ->
 
 
 def dense_features(
-    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, scale: int = 1, batch: int = 16
+    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, scale: int = 1, batch: int = BATCH
 ) -> Iterator[Float32]:
-    """Yield the features of pictures batch by batch; those of a thousand pictures would not fit in memory.
+    """Yield the features of pictures batch by batch.
 
     Args:
         backbone: the transformer.
@@ -101,13 +109,43 @@ def dense_features(
         yield stacked_tokens(backbone, pixels, layers).cpu().numpy()
 
 
-def concatenated(batches: Iterator[Float32]) -> Float32:
+def concatenated(batches: Iterable[Float32]) -> Float32:
     """Join the batches of `dense_features` or `shifted_features`: (pictures, rows, columns, width)."""
     return np.concatenate(list(batches))
 
 
+def mapped(batches: Iterable[Float32], predict: Callable[[Float32], Any]) -> Any:
+    """Predict batch by batch, so that never more than two batches of features are held.
+
+    Args:
+        batches: features (pictures, rows, columns, width).
+        predict: function from such features to maps (pictures, rows, columns).
+
+    Returns:
+        The maps of all pictures, (pictures, rows, columns), of the dtype of `predict`.
+    """
+    return np.concatenate([predict(cells) for cells in batches])
+
+
+def mean_features(
+    grids: Sequence[Callable[[Sequence[Picture]], Iterator[Float32]]], images: Sequence[Picture]
+) -> Iterator[Float32]:
+    """Yield the mean of several kinds of features of the same shape, batch by batch.
+
+    Args:
+        grids: functions from pictures to batches of `BATCH` pictures, as `dense_features` and `shifted_features` make.
+        images: the pictures.
+
+    Yields:
+        (pictures, rows, columns, width) float32.
+    """
+    total = math.ceil(len(images) / BATCH)
+    for views in progress(zip(*(grid(images) for grid in grids), strict=True), "features", total=total):
+        yield np.mean(views, axis=0)
+
+
 def shifted_features(
-    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, batch: int = 16
+    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, batch: int = BATCH
 ) -> Iterator[Float32]:
     """Yield features on a grid twice as fine from four passes at the trained size, shifted by half a patch.
 

@@ -19,8 +19,11 @@ from sklearn.linear_model import LogisticRegression
 from torch.nn import functional
 
 from neoai_utils.arrays import Float32, Float64, Integers, Mask
+from neoai_utils.runtime import progress
 
-__all__ = ["PublishedProbe", "hard_labels", "published_mask", "published_masks", "soft_labels"]
+__all__ = [
+    "PublishedProbe", "hard_labels", "left_out_published", "published_mask", "published_masks", "soft_labels",
+]  # fmt: skip
 
 CANVAS = 224  # the published solution's working size in pixels
 
@@ -63,6 +66,24 @@ class PublishedProbe:
         """Return (...,) float64 probabilities of features (..., width) in one matrix product."""
         flat = self.regression.predict_proba(features.reshape(-1, features.shape[-1]))[:, 1]
         return np.asarray(flat.reshape(features.shape[:-1]))
+
+
+def left_out_published(features: Float32, masks: Sequence[Mask]) -> Float64:
+    """Return the maps of published probes that have not seen the picture: each is fitted to the other pictures.
+
+    Args:
+        features: (pictures, grid, grid, width) float32, of two pictures at least.
+        masks: the pictures' masks.
+
+    Returns:
+        (pictures, grid, grid) float64 probabilities.
+    """
+    maps = []
+    for left in progress(range(len(features)), "published probe, leaving one picture out"):
+        others = [index for index in range(len(features)) if index != left]
+        probe = PublishedProbe().fit(features[others], [masks[index] for index in others])
+        maps.append(probe.predict(features[left]))
+    return np.stack(maps)
 
 
 def published_mask(heat: Float64, size: tuple[int, int]) -> Mask:

@@ -11,8 +11,8 @@ where the picture is smooth and has edges where the picture has them.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,12 +21,15 @@ from scipy import ndimage
 from torch.nn import functional
 
 from neoai_utils.arrays import Float32, Mask, Picture
+from neoai_utils.runtime import progress
 from neoai_utils.segmentation.metric import iou
 
 __all__ = [
-    "blend", "cut_blended", "grab_cut", "guided_filter", "in_parallel", "largest_part", "upsample", "upsampled",
+    "blend", "cut_blended", "grab_cut", "guided_filter", "in_parallel", "largest_part", "refined_mask", "upsample",
+    "upsampled",
 ]  # fmt: skip
 
+T = TypeVar("T")
 _COLOUR_CLUSTERS = 5  # OpenCV fits five to each side and refuses fewer pixels
 
 
@@ -150,11 +153,32 @@ def cut_blended(
     return blend(heat, grab_cut(picture, heat, start=start), weight=weight, min_iou=min_iou, start=start)
 
 
-def in_parallel(refiner: Callable[..., Float32], *columns: Iterable[Any]) -> list[Float32]:
+def in_parallel(refiner: Callable[..., T], *columns: Collection[Any]) -> list[T]:
     """Apply a refiner to many pictures and their maps, on all cores, in threads: OpenCV releases Python's lock."""
     from joblib import Parallel, delayed
 
-    return list(Parallel(n_jobs=-1, prefer="threads")(delayed(refiner)(*row) for row in zip(*columns, strict=True)))
+    rows = progress(zip(*columns, strict=True), "refining", total=len(columns[0]))
+    return list(Parallel(n_jobs=-1, prefer="threads")(delayed(refiner)(*row) for row in rows))
+
+
+def refined_mask(
+    picture: Picture,
+    heat: Float32,
+    refiner: Callable[[Picture, Float32], Float32],
+    threshold: float,
+    clean: Callable[[Mask], Mask] | None = None,
+) -> Mask:
+    """Return the (height, width) bool mask of one picture; the refined map is dropped at once.
+
+    Args:
+        picture: (height, width, 3) uint8.
+        heat: (rows, columns) float32 map of any size.
+        refiner: for example `upsampled` or `cut_blended`.
+        threshold: pixels at or above are animal.
+        clean: applied to the mask, for example `largest_part`; None: nothing.
+    """
+    mask = np.asarray(refiner(picture, heat) >= threshold)
+    return mask if clean is None else clean(mask)
 
 
 def largest_part(mask: Mask) -> Mask:

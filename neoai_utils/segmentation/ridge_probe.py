@@ -11,7 +11,7 @@ at a cell and in its neighbourhood, and on the cell's similarity to this picture
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -19,9 +19,12 @@ import numpy as np
 from scipy import linalg, ndimage
 
 from neoai_utils.arrays import Float32, Mask
+from neoai_utils.runtime import progress
 from neoai_utils.segmentation.patch_probe import soft_labels
 
-__all__ = ["RidgeProbe", "centred", "left_out", "left_out_pairs", "left_out_second", "second_stage"]
+__all__ = [
+    "RidgeProbe", "centred", "left_out", "left_out_pairs", "left_out_second", "second_stage", "two_stage_maps",
+]  # fmt: skip
 
 _SIGMAS = (1.0, 2.0, 4.0)  # cells; of the Gaussian means over the neighbourhood
 _POWER = 3  # of the map, as a cell's weight in its picture's mean animal and mean background
@@ -116,7 +119,7 @@ def left_out_pairs(features: Float32, masks: Sequence[Mask], penalty: float) -> 
     """
     sums, number = _sums(features, masks), len(features)
     maps = np.zeros((number, *features.shape[:3]), dtype=np.float32)
-    for i in range(number):
+    for i in progress(range(number), "leaving two pictures out"):
         for j in range(i, number):
             slope, offset = sums.solution(penalty, {i, j})
             maps[i, j] = features[j] @ slope + offset
@@ -143,6 +146,26 @@ def second_stage(features: Float32, maps: Float32) -> Float32:
     similarity = np.einsum("nrcw,nw->nrc", features - middle, direction)
     around = [ndimage.gaussian_filter(maps, (0.0, sigma, sigma)) for sigma in _SIGMAS]
     return np.asarray(np.stack([similarity, maps, *around], axis=-1), dtype=np.float32)
+
+
+def two_stage_maps(
+    batches: Iterable[Float32], first: RidgeProbe, second: RidgeProbe, *, centre: bool
+) -> tuple[Float32, Float32]:
+    """Return the maps of both stages, (pictures, rows, columns) float32 each, batch by batch.
+
+    Args:
+        batches: features (pictures, rows, columns, width) float32.
+        first: fitted to features.
+        second: fitted to `second_stage` of the first one's maps.
+        centre: whether the first probe was fitted to `centred` features.
+    """
+    maps = []
+    for features in batches:
+        cells = centred(features) if centre else features
+        heat = first.predict(cells)
+        maps.append((heat, second.predict(second_stage(cells, heat))))
+    once, twice = (np.concatenate(parts) for parts in zip(*maps, strict=True))
+    return once, twice
 
 
 def _weighted_mean(features: Float32, weights: Float32) -> Float32:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -14,6 +16,8 @@ from neoai_utils.segmentation import backbones, zero_shot
 from neoai_utils.segmentation.features import (
     concatenated,
     dense_features,
+    mapped,
+    mean_features,
     normalised_pixels,
     published_layers,
     shifted_features,
@@ -118,3 +122,29 @@ def test_tokens_that_are_no_number_are_refused(tiny_clip, pictures):
         stacked_tokens(broken.backbone, normalised_pixels(broken.backbone, pictures), (4,))
     with pytest.raises(NotANumberError, match="vectors of the pictures"):
         zero_shot.closest_texts(broken, pictures, torch.ones(2, 12))
+
+
+def test_predictions_batch_by_batch_hold_two_batches_at_most(tiny_clip, pictures):
+    """The maps of all features at once, while only the last batch is alive when the next is made."""
+    many = pictures * 3
+    whole = concatenated(dense_features(tiny_clip.backbone, many, (2, 4)))
+    alive: list[weakref.ref] = []
+
+    def batches():
+        for start in range(0, len(whole), 2):
+            assert sum(reference() is not None for reference in alive) <= 1
+            cells = whole[start : start + 2].copy()
+            alive.append(weakref.ref(cells))
+            yield cells
+            del cells
+
+    np.testing.assert_array_equal(mapped(batches(), lambda cells: cells.sum(axis=-1)), whole.sum(axis=-1))
+
+
+def test_the_mean_of_two_grids(tiny_clip, pictures):
+    fine = partial(dense_features, tiny_clip.backbone, layers=(4,), scale=2)
+    shifted = partial(shifted_features, tiny_clip.backbone, layers=(4,))
+    mean = concatenated(mean_features([fine, shifted], pictures))
+    slow = (concatenated(fine(pictures)) + concatenated(shifted(pictures))) / 2
+    np.testing.assert_allclose(mean, slow, atol=1e-6)
+    np.testing.assert_array_equal(concatenated(mean_features([fine], pictures)), concatenated(fine(pictures)))

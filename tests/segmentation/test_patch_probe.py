@@ -58,3 +58,15 @@ def test_fast_published_masks_at_real_sizes(size):
     heats = np.random.default_rng(size).random((3, 14, 14))
     for heat, mask in zip(heats, patch_probe.published_masks(heats, [size] * 3), strict=True):
         assert np.array_equal(mask, patch_probe.published_mask(heat, size))
+
+
+def test_published_probes_leave_the_picture_out():
+    """Against scikit-learn's regression, fitted to the cells of the other pictures."""
+    features, masks = toy(pictures=3)
+    maps = patch_probe.left_out_published(features, masks)
+    labels = patch_probe.hard_labels(masks, 14)
+    others = [0, 2]
+    plain = LogisticRegression(max_iter=1000).fit(features[others].reshape(-1, 6), labels[others].ravel())
+    np.testing.assert_allclose(maps[1], plain.predict_proba(features[1].reshape(-1, 6))[:, 1].reshape(14, 14))
+    changed = [*masks[:1], ~masks[1], *masks[2:]]
+    np.testing.assert_array_equal(patch_probe.left_out_published(features, changed)[1], maps[1])

@@ -131,3 +131,12 @@ def test_largest_part_properties(mask):
     assert kept.any() == mask.any()
     assert ndimage.label(kept)[1] <= 1
     assert np.array_equal(refine.largest_part(kept), kept)
+
+
+def test_a_refined_mask_is_the_refined_map_cut_and_cleaned():
+    picture, _, coarse = disc()
+    refined = refine.guided_filter(picture, coarse)
+    whole = refine.refined_mask(picture, coarse, refine.guided_filter, 0.4)
+    np.testing.assert_array_equal(whole, refined >= 0.4)
+    cleaned = refine.refined_mask(picture, coarse, refine.guided_filter, 0.4, refine.largest_part)
+    np.testing.assert_array_equal(cleaned, refine.largest_part(refined >= 0.4))

@@ -117,3 +117,17 @@ def test_the_second_stage_helps_where_the_animals_differ():
     truth = patch_probe.soft_labels(masks, 14)
     first, twice = ridge_probe.left_out(features, masks, (1.0,))[1.0], second(features, masks)
     assert np.mean((twice - truth) ** 2) < 0.8 * np.mean((first - truth) ** 2)
+
+
+@pytest.mark.parametrize("centre", [False, True])
+def test_both_stages_batch_by_batch(centre):
+    """The maps of all pictures at once."""
+    features, masks = toy(pictures=5)
+    cells = ridge_probe.centred(features) if centre else features
+    first = RidgeProbe(1.0).fit(cells, masks)
+    whole = first.predict(cells)
+    second = RidgeProbe().fit(ridge_probe.second_stage(cells, whole), masks)
+    batches = (features[start : start + 2] for start in range(0, 5, 2))
+    once, twice = ridge_probe.two_stage_maps(batches, first, second, centre=centre)
+    np.testing.assert_allclose(once, whole, atol=1e-5)
+    np.testing.assert_allclose(twice, second.predict(ridge_probe.second_stage(cells, whole)), atol=1e-5)

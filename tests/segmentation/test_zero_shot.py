@@ -118,3 +118,14 @@ def test_best_head_is_the_one_with_the_best_masks(tiny_clip, pictures):
     head, score = zero_shot.best_head(tiny_clip, pictures, closest, truths)
     assert (head, score) == (wanted, 1.0)
     np.testing.assert_array_equal(zero_shot.one_head_maps(tiny_clip, pictures, closest, head), maps[head])
+
+
+def test_one_head_is_mapped_without_the_others(tiny_clip, pictures, monkeypatch):
+    """The same numbers as in all heads' maps, from one comparison with the text."""
+    _, closest = texts_for(tiny_clip, pictures)
+    maps = zero_shot.head_maps(tiny_clip, pictures, closest)
+    compare, calls = zero_shot._similarity, []
+    monkeypatch.setattr(zero_shot, "_similarity", lambda *given: calls.append(1) or compare(*given))
+    for head in ((0, 1), (3, 0)):
+        np.testing.assert_array_equal(zero_shot.one_head_maps(tiny_clip, pictures, closest, head), maps[head])
+    assert len(calls) == 2
