@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["graph_bytes", "pictures_at_once", "training_hours"]
 
-_BUDGET = 7 * 10**9  # bytes of the graph; the same on every machine, because sums in parts round differently
+_BUDGET = 7 * 10**9  # bytes of the graph; less only on small cards, because sums in parts round differently
+_SHARE = 0.6  # of a card's free memory
 _TIMED = 4  # pictures
 
 
@@ -55,7 +56,15 @@ def pictures_at_once(forward: Callable[[], Tensor], model: nn.Module) -> int:
         forward: computes a tensor with a graph, for one picture.
         model: the network, see `graph_bytes`.
     """
-    return max(1, _BUDGET // max(1, graph_bytes(forward, model)))
+    return max(1, _budget(next(model.parameters()).device) // max(1, graph_bytes(forward, model)))
+
+
+def _budget(device: torch.device) -> int:
+    if device.type != "cuda":
+        return _BUDGET
+    free, _ = torch.cuda.mem_get_info(device)
+    unused = torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    return min(_BUDGET, int(_SHARE * (free + unused)))
 
 
 def training_hours(model: TinyVit, side: int, pictures: int) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import timm
 import torch
 from timm.models.tiny_vit import TinyVit
@@ -38,6 +39,16 @@ def test_the_competitions_network_fits_into_a_card_of_fifteen_gigabytes() -> Non
     assert 90e6 < held < 100e6
     assert 1.9 * held < cost.graph_bytes(lambda: model(two), model) < 2 * held
     assert 64 <= cost.pictures_at_once(lambda: model(one), model) < 128
+
+
+def test_a_small_card_gets_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Memory that torch holds without using it is free too; a card of 15 GB gets the whole budget."""
+    for name, value in (("memory_reserved", 2 * 10**9), ("memory_allocated", 10**9)):
+        monkeypatch.setattr(torch.cuda, name, lambda _, value=value: value)
+    for free, expected in ((3 * 10**9, 2.4e9), (14 * 10**9, cost._BUDGET)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, free=free: (free, 0))
+        assert cost._budget(torch.device("cuda")) == expected
+    assert cost._budget(torch.device("cpu")) == cost._BUDGET
 
 
 def test_hours_grow_with_the_pictures_and_leave_the_network_alone(tiny: TinyVit) -> None:
