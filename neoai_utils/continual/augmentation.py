@@ -17,11 +17,11 @@ def augment(images: Tensor, generator: torch.Generator) -> Tensor:
 
     Args:
         images: (n, 3, side, side) float32, centred at 0.
-        generator: of the random numbers.
+        generator: of the random numbers, on the CPU: they are the same for all devices.
     """
-    flipped = torch.rand(len(images), generator=generator) < 0.5
+    flipped = (torch.rand(len(images), generator=generator) < 0.5).to(images.device)
     images = torch.where(flipped[:, None, None, None], images.flip(3), images)
-    contrast, brightness = torch.rand(2, len(images), 1, 1, 1, generator=generator) - 0.5
+    contrast, brightness = (torch.rand(2, len(images), 1, 1, 1, generator=generator) - 0.5).to(images.device)
     return torch.add(images * (1 + 0.4 * contrast), brightness, alpha=0.2)
 
 
@@ -30,9 +30,10 @@ def deform(images: Tensor, generator: torch.Generator) -> Tensor:
 
     Args:
         images: (n, channels, side, side) float32; pixels from outside repeat the border.
-        generator: of the random numbers.
+        generator: of the random numbers, on the CPU.
     """
-    angle, across, down, right, low = (2 * torch.rand(5, len(images), generator=generator) - 1) * _TURN
+    drawn = (2 * torch.rand(5, len(images), generator=generator) - 1) * _TURN
+    angle, across, down, right, low = drawn.to(images.device)
     reach = _ZOOM / _TURN
     across, down, right, low = 1 + reach * across, 1 + reach * down, reach * right / 2, reach * low / 2
     first = torch.stack([across * angle.cos(), -across * angle.sin(), right], dim=1)

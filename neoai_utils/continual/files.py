@@ -22,6 +22,7 @@ from neoai_utils.arrays import Integers, Picture
 from neoai_utils.continual import metric
 from neoai_utils.continual.preprocessing import to_square
 from neoai_utils.errors import DataError, SubmissionError, first_of, warn
+from neoai_utils.runtime import progress
 from neoai_utils.scores import Grades
 from neoai_utils.submissions import check_rows, read_submission
 from neoai_utils.tables import Kind, read_csv, require_paths
@@ -115,7 +116,7 @@ def pixels(paths: Sequence[Path], side: int) -> Picture:
         DataError: naming the first picture that does not decode.
     """
     stack = np.empty((len(paths), 3, side, side), dtype=np.uint8)
-    for row, path in enumerate(paths):
+    for row, path in enumerate(progress(paths, "decoding pictures")):
         stack[row] = to_square(pictures.read(path), side).transpose(2, 0, 1)
     return stack
 

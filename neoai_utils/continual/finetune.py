@@ -3,13 +3,15 @@
 The loss is alpha * CE(labels) + (1 - alpha) * T^2 * KL(teacher_T || student_T), "learning without forgetting"
 (Li and Hoiem 2016, 1606.09282). The teacher is the network as it was given; it reads the same augmented pictures in
 evaluation mode. A plan sets which logits are distilled, whether BatchNorm statistics are frozen, which parameters are
-trained, and the learning rates. Under `accelerate launch` the processes share each batch; a BatchNorm that is not
+trained, and the learning rates. A batch that would not fit into memory is learnt in parts whose gradients add up to
+the batch's (`cost`). Under `accelerate launch` the processes share each batch; a BatchNorm that is not
 frozen then normalises each process's share on its own.
 """
 
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,12 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neoai_utils.continual import checkpoint
+from neoai_utils.continual import checkpoint, cost
 from neoai_utils.continual.augmentation import augment, deform
 from neoai_utils.continual.inference import Pixels, normalised
 from neoai_utils.continual.plan import TrainingPlan
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import fitting_torchao, own_rows
+from neoai_utils.runtime import fitting_torchao, own_rows, progress
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -48,6 +50,7 @@ class _Run:
         teacher: the network to distil from, if any.
         columns: the classes whose logits are distilled.
         replay: (m, 3, side, side) uint8 further pictures, without labels, if any.
+        at_once: pictures that one backward pass may hold; None: measure it.
     """
 
     plan: TrainingPlan
@@ -57,6 +60,7 @@ class _Run:
     teacher: TinyVit | None
     columns: list[int]
     replay: Tensor | None
+    at_once: int | None
 
 
 def fine_tune(
@@ -70,6 +74,7 @@ def fine_tune(
     replay: Pixels | None = None,
     seed: int = 0,
     watch: Callable[[int, TinyVit], None] | None = None,
+    at_once: int | None = None,
 ) -> TinyVit:
     """Return a fine-tuned copy of a network, in evaluation mode.
 
@@ -84,6 +89,8 @@ def fine_tune(
             many of them as it has labelled pictures.
         seed: of order, augmentation and dropout.
         watch: called with (epochs done, network) after each epoch; may evaluate it.
+        at_once: pictures that one backward pass may hold; None: as many as fit into memory. Larger batches are split
+            where BatchNorm is frozen; else they stay whole, because its statistics are those of the batch.
 
     Raises:
         ParameterError: the teacher or the old classes that the plan needs are missing, or the lengths differ.
@@ -102,6 +109,7 @@ def fine_tune(
         teacher=None if teacher is None else teacher.to(accelerator.device),
         columns=list(old) if plan.distil == "old" else list(range(student.num_classes)),
         replay=None if replay is None else torch.as_tensor(replay),
+        at_once=at_once,
     )
     with _seeded(seed):
         adapted = _with_lora(student, plan.rank) if plan.trained == "lora" else None
@@ -119,20 +127,38 @@ def _train(
     """Train a student in place."""
     plan, accelerator = run.plan, run.accelerator
     optimizer = _optimizer(student, plan)
-    schedule = _cosine(optimizer, plan.epochs * math.ceil(len(run.images) / plan.batch_size))
+    _training_mode(student, plan)
+    most = _at_once(student, run)
+    steps = plan.epochs * math.ceil(len(run.images) / plan.batch_size)
+    schedule = _cosine(optimizer, steps)
     prepared, optimizer = accelerator.prepare(student, optimizer)
-    for epoch in range(plan.epochs):
-        _training_mode(student, plan)
-        order = torch.randperm(len(run.images), generator=generator)
-        for rows in _batches(order, plan.batch_size):
-            loss = _loss(prepared, run, rows, _views(run, rows, generator))
-            optimizer.zero_grad()
-            accelerator.backward(loss)
-            accelerator.clip_grad_norm_(student.parameters(), plan.max_norm)
-            optimizer.step()
-            schedule.step()
-        if watch is not None:
-            watch(epoch + 1, student.eval())
+    for rows, ended in progress(_epochs(run, generator), "fine-tuning", steps):
+        views = _views(run, rows, generator)
+        optimizer.zero_grad()
+        for part in torch.arange(len(rows)).tensor_split(math.ceil(len(views) / most)):
+            accelerator.backward(_loss(prepared, run, rows, views, part) * (len(part) / len(rows)))
+        accelerator.clip_grad_norm_(student.parameters(), plan.max_norm)
+        optimizer.step()
+        schedule.step()
+        if ended and watch is not None:
+            watch(ended, student.eval())
+            _training_mode(student, plan)
+
+
+def _epochs(run: _Run, generator: torch.Generator) -> Iterator[tuple[Tensor, int]]:
+    """Yield the rows of each batch and, with the last batch of an epoch, the number of epochs done, else 0."""
+    for epoch in range(run.plan.epochs):
+        batches = _batches(torch.randperm(len(run.images), generator=generator), run.plan.batch_size)
+        for number, rows in enumerate(batches, start=1):
+            yield rows, (epoch + 1 if number == len(batches) else 0)
+
+
+def _at_once(student: TinyVit, run: _Run) -> int:
+    """Return how many pictures a backward pass may hold; without limit where BatchNorm needs the whole batch."""
+    if not (run.plan.frozen_norm or run.plan.trained == "head"):
+        return sys.maxsize
+    picture = normalised(run.images[:1]).to(run.accelerator.device)
+    return run.at_once or cost.pictures_at_once(lambda: student(picture), student)
 
 
 def _views(run: _Run, rows: Tensor, generator: torch.Generator) -> Tensor:
@@ -141,15 +167,14 @@ def _views(run: _Run, rows: Tensor, generator: torch.Generator) -> Tensor:
     if run.replay is not None:
         drawn = torch.randint(len(run.replay), (len(rows),), generator=generator)
         images = torch.cat([images, run.replay[drawn]])
-    views = augment(normalised(images), generator)
+    views = augment(normalised(images).to(run.accelerator.device), generator)
     return deform(views, generator) if run.plan.deform else views
 
 
-def _loss(student: nn.Module, run: _Run, rows: Tensor, views: Tensor) -> Tensor:
-    """Return the loss of this process's share of a batch."""
-    share = own_rows(run.accelerator, len(rows))
-    indices = [start + row for start in range(0, len(views), len(rows)) for row in share]
-    views = views[indices].to(run.accelerator.device)
+def _loss(student: nn.Module, run: _Run, rows: Tensor, views: Tensor, part: Tensor) -> Tensor:
+    """Return the loss of this process's share of a part of a batch, (n,) positions in `rows`."""
+    share = part[own_rows(run.accelerator, len(part))]
+    views = views[torch.cat([share + start for start in range(0, len(views), len(rows))])]
     logits = student(views)
     loss = run.plan.alpha * functional.cross_entropy(logits[: len(share)], run.labels[rows[share]])
     if run.teacher is None or run.plan.alpha == 1:

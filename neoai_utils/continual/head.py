@@ -62,7 +62,7 @@ def imprint(model: TinyVit, features: Tensor, labels: Tensor, old: Sequence[int]
     state = {name: values.detach().clone() for name, values in model.state_dict().items()}
     weight, bias = state["head.fc.weight"], state["head.fc.bias"]
     length = weight[list(old)].norm(dim=1).mean().cpu()
-    rows = rows / rows.norm(dim=1, keepdim=True) * length
+    rows = rows / rows.norm(dim=1, keepdim=True).clamp_min(1e-12) * length  # 0 / 0 where there is one class only
     level = (weight[list(old)].cpu() @ common + bias[list(old)].cpu()).mean()
     weight[weak] = rows.to(weight)
     bias[weak] = (level - rows @ common).to(bias)

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from neoai_utils.runtime import refuse_nan
+from neoai_utils.runtime import progress, refuse_nan
 
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
@@ -65,5 +65,5 @@ def features(model: TinyVit, pixels: Pixels) -> Tensor:
 def _in_batches(model: TinyVit, pixels: Pixels, forward: Callable[[Tensor], Tensor], size: int) -> Tensor:
     model.eval()
     device = next(model.parameters()).device
-    batches = (pixels[start : start + size] for start in range(0, len(pixels), size))
-    return torch.cat([forward(normalised(batch).to(device)) for batch in batches]).float()
+    starts = progress(range(0, len(pixels), size), "reading pictures")
+    return torch.cat([forward(normalised(pixels[start : start + size]).to(device)) for start in starts]).float()

@@ -7,15 +7,17 @@ results do not look like photographs, but the network's features of them are sim
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from neoai_utils.continual import checkpoint
+from neoai_utils.continual import checkpoint, cost
 from neoai_utils.hooks import hooked
+from neoai_utils.runtime import progress
 
 if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
@@ -45,37 +47,59 @@ class _StatisticsLoss:
         )  # fmt: skip
 
 
-def invert(model: TinyVit, classes: Sequence[int], side: int, *, steps: int = 150, seed: int = 0) -> Tensor:
+def invert(
+    model: TinyVit, classes: Sequence[int], side: int, *, steps: int = 150, seed: int = 0, at_once: int | None = None
+) -> Tensor:
     """Return one reconstructed picture for each entry of `classes`, (n, 3, side, side) uint8.
+
+    As many pictures are made at once as fit into memory (`cost`), because the statistics are those of a whole batch.
 
     Args:
         model: the teacher.
-        classes: the class of each picture; many at once, because the statistics are those of the whole batch.
+        classes: the class of each picture. Equal ones should lie far apart, so that a batch shows many classes.
         side: pixels along a side.
         steps: of Adam.
         seed: of the noise, shifts and flips.
+        at_once: pictures of a batch; None: as many as fit into memory.
     """
     teacher = checkpoint.clone(model).requires_grad_(False)
     device = next(teacher.parameters()).device
-    generator = torch.Generator().manual_seed(seed)
-    pictures = (torch.randn(len(classes), 3, side, side, generator=generator) * 0.2).to(device).requires_grad_(True)
-    target = torch.as_tensor(list(classes), device=device)
     norms = [module for module in teacher.modules() if isinstance(module, nn.BatchNorm2d)]
     losses: dict[nn.Module, _StatisticsLoss] = {module: _StatisticsLoss() for module in norms}
+
+    def objective(pictures: Tensor, target: Tensor) -> Tensor:
+        logits = teacher(pictures)
+        statistics = torch.stack([loss.value for loss in losses.values()]).sum()
+        return functional.cross_entropy(logits, target) + _STATISTICS * statistics
+
+    generator = torch.Generator().manual_seed(seed)
+    targets = torch.as_tensor(list(classes), device=device)
+    with hooked(losses):
+        if at_once is None:
+            blank = torch.zeros(1, 3, side, side, device=device, requires_grad=True)
+            at_once = cost.pictures_at_once(lambda: objective(blank, targets[:1]), teacher)
+        parts = targets.tensor_split(math.ceil(len(targets) / at_once))
+        made = [_optimised(objective, part, side, steps, generator) for part in parts]
+    return ((torch.cat(made) + 0.5) * 255).round().to(torch.uint8).cpu()
+
+
+def _optimised(
+    objective: Callable[[Tensor, Tensor], Tensor], target: Tensor, side: int, steps: int, generator: torch.Generator
+) -> Tensor:
+    """Return pictures of the (n,) target classes, (n, 3, side, side) float32 from -0.5 to 0.5, made from noise."""
+    noise = torch.randn(len(target), 3, side, side, generator=generator) * 0.2
+    pictures = noise.to(target.device).requires_grad_(True)
     optimizer = torch.optim.Adam([pictures], _LEARNING_RATE)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, max(steps, 1))
-    with hooked(losses):
-        for _ in range(steps):
-            logits = teacher(_jittered(pictures, generator))
-            statistics = torch.stack([loss.value for loss in losses.values()]).sum()
-            objective = functional.cross_entropy(logits, target) + _STATISTICS * statistics
-            optimizer.zero_grad()
-            (objective + _SMOOTHNESS * total_variation(pictures)).backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
-            schedule.step()
-            with torch.no_grad():
-                pictures.clamp_(-0.5, 0.5)
-    return ((pictures.detach() + 0.5) * 255).round().to(torch.uint8).cpu()
+    for _ in progress(range(steps), "inverting"):
+        loss = objective(_jittered(pictures, generator), target) + _SMOOTHNESS * total_variation(pictures)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        with torch.no_grad():
+            pictures.clamp_(-0.5, 0.5)
+    return pictures.detach()
 
 
 def _jittered(pictures: Tensor, generator: torch.Generator) -> Tensor:

@@ -130,6 +130,31 @@ def test_missing_parts_are_refused(tiny: TinyVit, pixels: np.ndarray) -> None:
         finetune.fine_tune(tiny, pixels, LABELS[:3], TrainingPlan())
 
 
+@pytest.mark.parametrize("trained", ["all", "head"])
+def test_a_batch_in_parts_teaches_what_the_whole_one_does(tiny: TinyVit, pixels: np.ndarray, trained) -> None:
+    """The plain reference learns every batch of 12 labelled and 12 replayed pictures in one backward pass."""
+    plan = TrainingPlan(
+        4, 1e-3, alpha=0.3, distil="old", frozen_norm=trained == "all", deform=True, batch_size=12, trained=trained
+    )
+    whole, parts = (
+        finetune.fine_tune(
+            tiny, pixels, LABELS, plan, teacher=tiny, old=OLD, replay=pixels[::-1].copy(), at_once=at_once
+        )
+        for at_once in (24, 5)
+    )
+    assert not same(whole, tiny)
+    for expected, found in zip(whole.state_dict().values(), parts.state_dict().values(), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-4)
+
+
+def test_a_batch_whose_statistics_count_stays_whole(tiny: TinyVit, pixels: np.ndarray) -> None:
+    """BatchNorm that is not frozen would normalise each part on its own."""
+    whole, parts = (
+        finetune.fine_tune(tiny, pixels, LABELS, TrainingPlan(2, 1e-3), at_once=at_once) for at_once in (None, 5)
+    )
+    assert same(whole, parts)
+
+
 @pytest.mark.parametrize(("count", "sizes"), [(9, [4, 5]), (8, [4, 4]), (1, [1]), (5, [5]), (6, [4, 2])])
 def test_no_picture_is_left_alone_in_a_batch(tiny: TinyVit, count: int, sizes: list[int]) -> None:
     batches = finetune._batches(torch.arange(count), 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from timm.models.tiny_vit import TinyVit
 
 from neoai_utils.continual import files, inference, inversion
 from neoai_utils.continual.miniature import pretraining
@@ -21,6 +22,17 @@ def test_inverted_pictures_are_called_what_they_should_be() -> None:
         for pictures in (noise, first)
     )
     assert after >= before + 0.4
+
+
+def test_pictures_of_later_batches_are_made_like_the_first(tiny: TinyVit) -> None:
+    """The first batch is what it would be alone, and a batch of all is what is made without a limit."""
+    goal = [1, 20, 40, 60, 80]
+    free, whole, parts = (inversion.invert(tiny, goal, 32, steps=3, at_once=count) for count in (None, 5, 2))
+    alone = inversion.invert(tiny, goal[:2], 32, steps=3)
+    assert torch.equal(free, whole)
+    assert len(parts) == len(goal)
+    assert torch.equal(parts[:2], alone)
+    assert not torch.equal(parts[2:4], alone)
 
 
 def test_total_variation_of_a_checkerboard() -> None:

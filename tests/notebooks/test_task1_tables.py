@@ -117,4 +117,6 @@ def test_the_notebook_plays_to_its_end(
         assert words in warned
     assert all(" row" in line or "target" in line or "sensors" in line for line in warned.splitlines()), warned
     printed = "".join(o["text"] for o in output if o.get("name") == "stdout")
+    assert "miniature" not in printed
+    assert "nan" not in printed.lower()
     assert "pure noise: " + (", ".join(SENSORS) if make is noise else "feat_2") in printed
