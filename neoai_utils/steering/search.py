@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from neoai_utils.runtime import stopwatch
 from neoai_utils.scores import Grades
 from neoai_utils.steering import metric
 from neoai_utils.steering.encoder import similarity
-from neoai_utils.steering.generation import generate, perplexity
+from neoai_utils.steering.generation import generate
 from neoai_utils.steering.hooks import Change, steered
+from neoai_utils.steering.losses import perplexity
 from neoai_utils.steering.models import Setup
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ValidationSet", "best", "judge", "scan", "write"]
+__all__ = ["ValidationSet", "best", "estimated_hours", "judge", "scan", "write"]
 
 Changes = Mapping[int, Change]
 _PERPLEXITY_TEXTS = 24  # reading all texts again would cost as much as generating them
+_TIMED_PROMPTS = 20  # a CPU gains little from more at a time
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,22 @@ def scan(
     grades = {s: judge(setup, validation, write(setup, validation.prompts, make(s))) for s in strengths}
     rows = {strength: {"score": grade.score, **grade.parts} for strength, grade in grades.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("strength")
+
+
+def estimated_hours(setup: Setup, prompts: Sequence[str], count: int) -> float:
+    """Return the hours that writing `count` texts takes on this machine, from the time of twenty prompts.
+
+    Two and four tokens are written. The first pass, over the prompts, costs more than a later step; the two times tell
+    them apart.
+    """
+    some = prompts[:_TIMED_PROMPTS]
+    seconds = []
+    for tokens in (2, 4):
+        with stopwatch() as watch:
+            generate(setup.writer, some, replace(setup.sampling, new_tokens=tokens))
+        seconds.append(watch.seconds)
+    step = max(0.0, seconds[1] - seconds[0]) / 2
+    return count / len(some) * (seconds[0] + (setup.sampling.new_tokens - 2) * step) / 3600
 
 
 def best(results: pd.DataFrame) -> float:
