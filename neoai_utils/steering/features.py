@@ -21,7 +21,7 @@ from neoai_utils.hooks import hidden_states, hooked
 from neoai_utils.runtime import progress, refuse_nan
 from neoai_utils.steering.generation import Writer, batches, encode
 from neoai_utils.steering.hooks import blocks
-from neoai_utils.steering.memory import block_bytes, parts
+from neoai_utils.steering.memory import block_bytes, slices
 from neoai_utils.steering.precision import retried
 
 __all__ = ["Reader", "block_states", "pooled"]
@@ -88,11 +88,10 @@ def block_states(
     for indices in progress(list(batches(texts, batch)), "reading"):
         ids, mask = encode(writer, [texts[i] for i in indices], side="right", max_length=_MAX_LENGTH)
         length, kept = ids.shape[1], len(layers) * writer.model.config.hidden_size * writer.model.dtype.itemsize
-        for rows in parts(indices, length * (block_bytes(writer.model, length) + kept)):
-            part = slice(indices.index(rows[0]), indices.index(rows[-1]) + 1)
+        for part in slices(len(indices), length * (block_bytes(writer.model, length) + kept)):
             with hooked(hooks), suppress(_LastBlockRead):
                 writer.model(ids[part], attention_mask=mask[part], use_cache=False, logits_to_keep=1)
-            yield list(rows), mask[part], states
+            yield indices[part], mask[part], states
 
 
 def _keep(states: dict[int, Tensor], layer: int, last: int, _module: nn.Module, _inputs: Any, output: Any) -> None:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from neoai_utils.arrays import Float64
 from neoai_utils.runtime import progress, refuse_nan
-from neoai_utils.steering.memory import block_bytes, cache_bytes, logit_bytes, parts
+from neoai_utils.steering.memory import block_bytes, cache_bytes, logit_bytes, slices
 from neoai_utils.steering.precision import retried
 
 if TYPE_CHECKING:
@@ -106,9 +106,9 @@ def generate(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> list
     """
     texts = [""] * len(prompts)
     fitting = [
-        part
+        indices[part]
         for indices in batches(prompts, sampling.batch)
-        for part in parts(indices, _bytes_per_prompt(writer, [prompts[i] for i in indices], sampling))
+        for part in slices(len(indices), _bytes_per_prompt(writer, [prompts[i] for i in indices], sampling))
     ]
     for indices in progress(fitting, "writing"):
         continuations = _continue(writer, [prompts[i] for i in indices], sampling)

@@ -17,7 +17,7 @@ from neoai_utils.runtime import progress, refuse_nan
 from neoai_utils.steering.generation import Writer, encode
 from neoai_utils.steering.hooks import steered
 from neoai_utils.steering.losses import continuation_mask, text_bytes, token_losses
-from neoai_utils.steering.memory import parts
+from neoai_utils.steering.memory import slices
 from neoai_utils.steering.precision import retried
 
 __all__ = ["learn"]
@@ -87,8 +87,7 @@ def _backward(writer: Writer, prompts: Sequence[str], texts: Sequence[str], trai
     ids, mask = encode(writer, texts, side="right", max_length=_MAX_LENGTH)
     continued, first = continuation_mask(writer, prompts, mask)
     total, bytes_per_text = 0.0, text_bytes(writer.model, ids.shape[1], first, trained_blocks=trained_blocks)
-    for rows in parts(range(len(ids)), bytes_per_text):
-        part = slice(rows[0], rows[-1] + 1)
+    for part in slices(len(ids), bytes_per_text):
         loss = (token_losses(writer, ids[part], mask[part], first) * continued[part, first:]).sum()
         refuse_nan(loss, "the loss of the learnt vectors", writer.model.dtype)
         loss.backward()  # type: ignore[no-untyped-call]

@@ -1,7 +1,7 @@
 """The cross-entropy of the tokens of texts under a causal language model, and the perplexity of continuations.
 
 The logits are the largest tensor of the task: 128 tokens of one text have 33 million in a vocabulary of 256,000, and
-their cross-entropy takes several copies. Callers therefore read a batch in parts that fit into memory (`memory.parts`).
+their cross-entropy takes several copies. Callers therefore cut a batch so that it fits into memory (`memory.slices`).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from torch.nn import functional
 
 from neoai_utils.runtime import refuse_nan
 from neoai_utils.steering.generation import Writer, batches, encode
-from neoai_utils.steering.memory import block_bytes, logit_bytes, parts
+from neoai_utils.steering.memory import block_bytes, logit_bytes, slices
 from neoai_utils.steering.precision import retried
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ def perplexity(writer: Writer, prompts: Sequence[str], texts: Sequence[str], bat
     for indices in batches(texts, batch):
         ids, mask = encode(writer, [texts[i] for i in indices], side="right")
         continued, first = continuation_mask(writer, [prompts[i] for i in indices], mask)
-        for rows in parts(range(len(ids)), text_bytes(writer.model, ids.shape[1], first)):
-            part = slice(rows[0], rows[-1] + 1)
+        for part in slices(len(ids), text_bytes(writer.model, ids.shape[1], first)):
             losses = token_losses(writer, ids[part], mask[part], first)
             refuse_nan(losses, "the words' perplexity", writer.model.dtype)
             total += float(losses[continued[part, first:]].sum())

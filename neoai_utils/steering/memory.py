@@ -8,31 +8,24 @@ must give the same texts on the same card. Arithmetic for a T4 (14 GB usable) wh
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["BUDGET", "block_bytes", "cache_bytes", "logit_bytes", "parts"]
+__all__ = ["BUDGET", "block_bytes", "cache_bytes", "logit_bytes", "slices"]
 
 BUDGET = 3 * 2**30
 """Bytes that the tensors of one batch may take beside the weights."""
 
 _READ, _TRAINED = 14, 22  # bytes for each logit: copies in half precision and in float32, without and with gradients
 
-T = TypeVar("T")
 
-
-def parts(rows: Sequence[T], bytes_per_row: float) -> Iterator[Sequence[T]]:
-    """Yield the rows in consecutive parts of equal size that fit into the budget; a part has at least one row.
-
-    Args:
-        rows: in order.
-        bytes_per_row: what each of them takes.
-    """
-    size = max(1, int(BUDGET // bytes_per_row))
-    yield from (rows[start : start + size] for start in range(0, len(rows), size))
+def slices(count: int, bytes_per_row: int) -> Iterator[slice]:
+    """Yield consecutive slices of a batch of `count` rows that fit into the budget; a slice has at least one row."""
+    size = max(1, BUDGET // bytes_per_row)
+    yield from (slice(start, min(count, start + size)) for start in range(0, count, size))
 
 
 def cache_bytes(model: PreTrainedModel) -> int:

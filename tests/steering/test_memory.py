@@ -24,10 +24,10 @@ def weights(model: torch.nn.Module) -> int:
     return sum(values.numel() * values.dtype.itemsize for values in model.parameters())
 
 
-def test_parts_keep_the_order_and_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slices_keep_the_order_and_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(memory, "BUDGET", 100)
-    assert [list(part) for part in memory.parts(range(7), 30)] == [[0, 1, 2], [3, 4, 5], [6]]
-    assert [list(part) for part in memory.parts(range(2), 1000)] == [[0], [1]], "one row is the least"
+    assert list(memory.slices(7, 30)) == [slice(0, 3), slice(3, 6), slice(6, 7)]
+    assert list(memory.slices(2, 1000)) == [slice(0, 1), slice(1, 2)], "one row is the least"
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -56,5 +56,5 @@ def test_everything_fits_on_a_t4(gemma: Gemma2ForCausalLM) -> None:
 def test_the_batches_of_the_competition(gemma: Gemma2ForCausalLM) -> None:
     """Prompts of 60 tokens are continued 64 at a time; the loss of 128 tokens is taken of a few texts."""
     prompt = 188 * memory.cache_bytes(gemma) + 60 * memory.block_bytes(gemma, 60) + memory.logit_bytes(gemma)
-    assert [len(part) for part in memory.parts(range(64), prompt)] == [64]
-    assert 2 <= len(next(memory.parts(range(64), text_bytes(gemma, 188, 60)))) <= 8
+    assert list(memory.slices(64, prompt)) == [slice(0, 64)]
+    assert 2 <= next(memory.slices(64, text_bytes(gemma, 188, 60))).stop <= 8
