@@ -10,19 +10,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 
 import torch
 
 from neoai_utils.errors import NotANumberError
 
 if TYPE_CHECKING:
-    from neoai_utils.steering.generation import Writer
+    from transformers import PreTrainedModel
 
 __all__ = ["fast_dtype", "retried"]
 
+
+class HasModel(Protocol):
+    """What holds a language model, such as a writer."""
+
+    @property
+    def model(self) -> PreTrainedModel:
+        """Return the model."""
+        ...
+
+
 P = ParamSpec("P")
 T = TypeVar("T")
+W = TypeVar("W", bound=HasModel)
 
 
 def fast_dtype(device: torch.device) -> str:
@@ -38,14 +49,14 @@ def fast_dtype(device: torch.device) -> str:
     return "bfloat16"
 
 
-def retried(function: Callable[Concatenate[Writer, P], T]) -> Callable[Concatenate[Writer, P], T]:
+def retried(function: Callable[Concatenate[W, P], T]) -> Callable[Concatenate[W, P], T]:
     """Decorate a function of a writer: if the writer's float16 overflows, convert it to bfloat16 and call again.
 
     The conversion is in place and printed in one line, so that it happens once.
     """
 
     @wraps(function)
-    def wrapped(writer: Writer, /, *args: P.args, **kwargs: P.kwargs) -> T:
+    def wrapped(writer: W, /, *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return function(writer, *args, **kwargs)
         except NotANumberError:
