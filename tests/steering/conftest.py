@@ -115,8 +115,10 @@ def wide_vocabulary() -> Writer:
 class _Counter(TorchDispatchMode):
     """Counts the bytes of all tensors that operations return while they are alive."""
 
-    def __init__(self) -> None:
+    def __init__(self, model: torch.nn.Module | None) -> None:
         super().__init__()
+        weights = model.parameters() if model is not None else ()
+        self.weights = {StorageWeakRef(values.untyped_storage()).cdata for values in weights}
         self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
         self.peak = 0
 
@@ -126,14 +128,15 @@ class _Counter(TorchDispatchMode):
         for value in tree_leaves(output):
             if isinstance(value, torch.Tensor):
                 reference = StorageWeakRef(value.untyped_storage())
-                self.alive[reference.cdata] = (reference, value.untyped_storage().nbytes())
+                if reference.cdata not in self.weights:
+                    self.alive[reference.cdata] = (reference, value.untyped_storage().nbytes())
         self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
         return output
 
 
-def peak_bytes(work: Callable[[], object]) -> int:
-    """Return the most bytes that the tensors that `work` makes hold at once."""
-    with _Counter() as counter:
+def peak_bytes(work: Callable[[], object], model: torch.nn.Module | None = None) -> int:
+    """Return the most bytes that the tensors that `work` makes hold at once, without the weights of a model."""
+    with _Counter(model) as counter:
         work()
     return counter.peak
 

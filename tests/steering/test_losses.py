@@ -54,7 +54,7 @@ def test_the_counted_bytes_stay_below_the_arithmetic(trained: bool) -> None:
                 loss.backward()
 
     expected = len(ids) * text_bytes(writer.model, ids.shape[1], 2, trained_blocks=2 * trained)
-    assert 0.5 * expected < peak_bytes(work) < expected
+    assert 0.4 * expected < peak_bytes(work, writer.model) < expected
 
 
 def test_a_text_that_is_cut_before_its_prompt_ends_has_no_loss(llama: Writer) -> None:

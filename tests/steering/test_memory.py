@@ -8,8 +8,11 @@ from transformers import DebertaV2ForSequenceClassification, Gemma2Config, Gemma
 
 from benchmarks.real_size import SHAPES
 from neoai_utils.steering import memory
-from neoai_utils.steering.losses import text_bytes
-from tests.steering.conftest import KINDS, tiny
+from neoai_utils.steering.features import _POSITIONS
+from neoai_utils.steering.generation import Writer
+from neoai_utils.steering.hooks import steered
+from neoai_utils.steering.losses import text_bytes, token_losses
+from tests.steering.conftest import KINDS, peak_bytes, tiny
 
 GB = 10**9
 
@@ -17,7 +20,8 @@ GB = 10**9
 @pytest.fixture(scope="module")
 def gemma() -> Gemma2ForCausalLM:
     with torch.device("meta"):
-        return Gemma2ForCausalLM(Gemma2Config(**SHAPES["gemma-2-2b"])).to(torch.float16)
+        model = Gemma2ForCausalLM(Gemma2Config(**SHAPES["gemma-2-2b"]))
+    return model.to(torch.float16).eval().requires_grad_(False)
 
 
 def weights(model: torch.nn.Module) -> int:
@@ -58,3 +62,40 @@ def test_the_batches_of_the_competition(gemma: Gemma2ForCausalLM) -> None:
     prompt = 188 * memory.cache_bytes(gemma) + 60 * memory.block_bytes(gemma, 60) + memory.logit_bytes(gemma)
     assert list(memory.slices(64, prompt)) == [slice(0, 64)]
     assert 2 <= next(memory.slices(64, text_bytes(gemma, 188, 60))).stop <= 8
+
+
+@pytest.mark.parametrize(("texts", "length", "first", "trained"), [(2, 188, 60, 0), (1, 256, 20, 16)])
+def test_losses_at_full_width_stay_below_the_arithmetic(
+    gemma, texts: int, length: int, first: int, trained: int
+) -> None:
+    """Tensors without numbers are counted: what a network on the meta device makes has sizes alone."""
+    ids = torch.ones(texts, length, dtype=torch.int64, device="meta")
+
+    def work() -> None:
+        step = torch.zeros(SHAPES["gemma-2-2b"]["hidden_size"], device="meta", requires_grad=trained > 0)
+        changes = dict.fromkeys(range(26 - trained, 26), lambda hidden: hidden + step.to(hidden))
+        with steered(gemma, changes), torch.set_grad_enabled(trained > 0):
+            loss = token_losses(Writer(gemma, None), ids, torch.ones_like(ids), first).sum()
+            if trained:
+                loss.backward()
+
+    expected = texts * text_bytes(gemma, length, first, trained_blocks=trained)
+    assert 0.4 * expected < peak_bytes(work, gemma) < expected < memory.BUDGET
+
+
+@torch.inference_mode()
+def test_reading_at_full_width_stays_below_the_arithmetic(gemma: Gemma2ForCausalLM) -> None:
+    ids = torch.ones(8, 512, dtype=torch.int64, device="meta")
+    mask = torch.ones_like(ids)
+    counted = peak_bytes(lambda: gemma(ids, attention_mask=mask, use_cache=False, logits_to_keep=1), gemma)
+    expected = ids.numel() * memory.block_bytes(gemma, 512)
+    assert 0.3 * expected < counted < expected
+
+
+@torch.inference_mode()
+def test_the_latents_of_a_part_stay_within_the_budget() -> None:
+    from sae_lens import JumpReLUSAE, JumpReLUSAEConfig
+
+    sae = JumpReLUSAE(JumpReLUSAEConfig(**SHAPES["sae"], device="meta"))
+    hidden = torch.zeros(16, _POSITIONS // 16, SHAPES["sae"]["d_in"], device="meta")
+    assert 1 * GB < peak_bytes(lambda: sae.encode(hidden), sae) < memory.BUDGET
