@@ -105,7 +105,8 @@ def _of_timm(name: str) -> Module:
 
     problem = f"the network {name!r} cannot be loaded: "
     remedy = ". Give the name of a network of timm or the folder of its weights in the parameter network."
-    found, overlay = name, {}
+    found = name
+    overlay: dict[str, Any] = {}
     try:
         if Path(name).expanduser().exists() or timm.is_model(name.partition(".")[0]):
             source = pretrained.find(_source(name), "network")

@@ -106,7 +106,7 @@ def _mean(states: Tensor, mask: Tensor, reader: Reader | None) -> Tensor:
     weight[:, 0] = 0
     rows = max(1, _POSITIONS // states.shape[1]) if reader else len(states)
     totals = []
-    for some, counted in zip(states.split(rows), weight.split(rows), strict=True):
+    for some, counted in zip(torch.split(states, rows), torch.split(weight, rows), strict=True):
         values = (some if reader is None else reader(some)).float()
         totals.append(torch.einsum("blf,bl->bf", values, counted.to(values)))
     return torch.cat(totals) / weight.sum(1, keepdim=True)

@@ -71,7 +71,7 @@ def learn(
             optimizer.zero_grad()
             total, count = _backward(writer, [prompts[i] for i in rows], [texts[i] for i in rows], len(layers))
             for vector in vectors.values():
-                vector.grad /= count  # type: ignore[operator]
+                vector.grad /= count  # type: ignore[operator, assignment]
             optimizer.step()
             schedule.step()
             losses.append(total / count)
