@@ -217,7 +217,7 @@ def _save(kind: Any, config: Any, folder: Path, dtype: Any) -> None:
 
 
 def _saes(folder: Path, layers: tuple[int, ...]) -> None:
-    """Save JumpReLU autoencoders as SAELens keeps them, one folder for each block."""
+    """Save JumpReLU autoencoders as sae-lens does, in the folders that the parameter saes expects."""
     import torch
     from sae_lens import JumpReLUSAE, JumpReLUSAEConfig
 
@@ -226,7 +226,7 @@ def _saes(folder: Path, layers: tuple[int, ...]) -> None:
         with torch.no_grad():
             sae.threshold.fill_(1.0)
         sae.cfg.metadata.hook_name = f"blocks.{layer}.hook_resid_post"
-        sae.save_model(folder / f"layer_{layer}")
+        sae.save_model(folder / f"block{layer}")
 
 
 def task4(folder: Path, share: float) -> None:
@@ -241,6 +241,23 @@ def task4(folder: Path, share: float) -> None:
         with np.load(folder / name) as archive:
             array = archive["arr_0"][:count]
         np.savez(folder / name, array)
+
+
+def models4(models: Path) -> dict[str, object]:
+    """Save TinyViT-5M at 224 pixels as the hub has it."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    module = timm.create_model("tiny_vit_5m_224", pretrained=False)
+    settings = {"input_size": [3, 224, 224], "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}
+    folder = models / "network"
+    folder.mkdir(parents=True)
+    config = {"architecture": "tiny_vit_5m_224", "pretrained_cfg": settings}
+    (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
+    save_file(module.state_dict(), folder / "model.safetensors")
+    return {"network": str(folder)}
 
 
 def task5(folder: Path, share: float) -> None:
@@ -433,6 +450,6 @@ FILES: dict[str, Callable[[Path, float], None]] = {
 }  # fmt: skip
 """Task -> what writes the competition's files, a share of the rows, into a folder."""
 MODELS: dict[str, Callable[[Path], dict[str, object]]] = {
-    "task3": models3, "task5": models5, "task6": models6, "task7": models7, "task8": models8,
+    "task3": models3, "task4": models4, "task5": models5, "task6": models6, "task7": models7, "task8": models8,
 }  # fmt: skip
 """Task -> what saves the networks that are no file of the competition, and returns the parameters that name them."""

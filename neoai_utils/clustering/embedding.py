@@ -1,27 +1,35 @@
 """One vector for each grey picture, from a network pre-trained on ImageNet.
 
 The competition's notebook offers `tiny_vit_5m_224.dist_in22k_ft_in1k` of timm (Wu et al. 2022, arXiv:2207.10666), whose
-weights are on the hub. EfficientNet-Lite0 (Tan & Le 2019, arXiv:1905.11946) comes out of a package and is fast enough
-for a laptop; being a convolutional network it takes pictures of any size, and 128 pixels cost a third of 224.
+weights are on the hub. It needs pictures of 224 pixels. EfficientNet-Lite0 (Tan & Le 2019, arXiv:1905.11946) comes out
+of a package and is fast enough for a laptop; being a convolutional network it takes pictures of any size, and 128
+pixels cost a third of 224.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from neoai_utils import pretrained
 from neoai_utils.arrays import Float32
 from neoai_utils.errors import AssetError
-from neoai_utils.runtime import refuse_nan
+from neoai_utils.runtime import progress, refuse_nan
 
 if TYPE_CHECKING:
     import torch
     from torch.nn import Module
 
-__all__ = ["Network", "embed", "load_network"]
+__all__ = ["Network", "embed", "load_network", "open_network"]
+
+_COMPETITION = "tiny_vit_5m_224.dist_in22k_ft_in1k"
+_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True)
@@ -44,28 +52,93 @@ class Network:
     pooled: bool = False
 
 
-def load_network(name: str = "", device: torch.device | None = None) -> Network:
-    """Return EfficientNet-Lite0 (empty name), or a pre-trained network of timm by its name.
+def open_network(name: str, device: torch.device | None = None, *, competition: bool = False) -> Network:
+    """Return a network by its name; without a name, the one that the data ask for.
+
+    For the competition's files that is TinyViT, the network of the competition's notebook. Where its weights are out of
+    reach, one line says so and EfficientNet-Lite0 takes its place, as it does in the miniature.
+
+    Args:
+        name: as `load_network` takes it.
+        device: computes.
+        competition: whether the files are the competition's.
 
     Raises:
-        AssetError: the weights are out of reach, or timm knows no such network.
+        AssetError: the named network, or EfficientNet-Lite0, is out of reach.
+    """
+    if name or not competition:
+        return load_network(name, device)
+    try:
+        return load_network(_COMPETITION, device)
+    except AssetError as error:
+        print(f"EfficientNet-Lite0 takes the place of TinyViT: {error}")
+        return load_network("", device)
+
+
+def load_network(name: str = "", device: torch.device | None = None) -> Network:
+    """Return EfficientNet-Lite0 (empty name), or a pre-trained network of timm.
+
+    Args:
+        name: timm's name, of a model that is attached on Kaggle or on the hub; or a folder with the `config.json` and
+            the weights that the hub has of a network of timm.
+        device: computes.
+
+    Raises:
+        AssetError: the weights are out of reach or damaged, or timm knows no such network.
     """
     if not name:
         from neoai_utils.offline import load_efficientnet_lite0
 
         half = (0.5, 0.5, 0.5)
         return Network(_prepared(load_efficientnet_lite0(), device), half, half)
-    import timm
     from timm.data import resolve_data_config
 
-    try:
-        module = timm.create_model(name, pretrained=True, num_classes=0)
-    except (RuntimeError, OSError) as error:
-        raise AssetError(
-            f"the network {name!r} cannot be loaded: {error}. Switch the internet on, or leave the name empty."
-        ) from error
+    module = _of_timm(name)
     config = resolve_data_config(model=module)
     return Network(_prepared(module, device), config["mean"], config["std"], config["input_size"][-1], pooled=True)
+
+
+def _of_timm(name: str) -> Module:
+    """Return a pre-trained network without its classifier."""
+    import timm
+    from safetensors import SafetensorError
+
+    problem = f"the network {name!r} cannot be loaded: "
+    remedy = ". Give the name of a network of timm or the folder of its weights in the parameter network."
+    found = name
+    overlay: dict[str, Any] = {}
+    try:
+        if Path(name).expanduser().exists() or timm.is_model(name.partition(".")[0]):
+            source = pretrained.find(_source(name), "network")
+            if Path(source).is_dir():
+                found, overlay = _from_folder(Path(source))
+        module: Module = timm.create_model(found, pretrained=True, num_classes=0, pretrained_cfg_overlay=overlay)
+    except AssetError:
+        raise
+    except (RuntimeError, OSError, ValueError, KeyError, TypeError, SafetensorError, UnpicklingError) as error:
+        raise AssetError(problem + pretrained.first_line(error) + remedy) from error
+    return module
+
+
+def _source(name: str) -> str:
+    """Return a folder as it is, and a name of timm as the hub has it: timm/architecture.tag."""
+    import timm
+
+    if Path(name).expanduser().exists():
+        return name
+    config = timm.get_pretrained_cfg(name)
+    return f"timm/{config.architecture}.{config.tag}"
+
+
+def _from_folder(folder: Path) -> tuple[str, dict[str, Any]]:
+    """Return timm's name of the network in a folder, and what replaces timm's own settings of it."""
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    weights = next((folder / name for name in _WEIGHTS if (folder / name).is_file()), None)
+    if weights is None:
+        raise AssetError(f"{folder} holds none of {', '.join(_WEIGHTS)}. Copy the network's files again.")
+    settings = content.get("pretrained_cfg", content)
+    overlay = {key: tuple(settings[key]) for key in ("input_size", "mean", "std") if key in settings}
+    return str(content["architecture"]), {**overlay, "file": str(weights)}
 
 
 def embed(network: Network, batches: Iterable[Float32]) -> Float32:
@@ -91,7 +164,8 @@ def embed(network: Network, batches: Iterable[Float32]) -> Float32:
     parallel = Parallel(n_jobs=1 if on_gpu else cpu_count(), prefer="threads", return_as="generator")
     try:
         torch.set_num_threads(1)
-        return np.concatenate(list(parallel(delayed(_embed)(network, batch) for batch in batches)))
+        vectors = parallel(delayed(_embed)(network, batch) for batch in batches)
+        return np.concatenate(list(progress(vectors, "embedding")))
     finally:
         torch.set_num_threads(threads)
 

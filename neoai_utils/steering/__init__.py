@@ -4,7 +4,10 @@
 - `metric`: arrays in, grades out.
 - `pairs`: human and machine answers in the form of HC3.
 - `models`: the writer, detector, encoder and autoencoders that the competition fixes, or a miniature's.
-- `generation`: seeded, batched text generation; perplexity.
+- `generation`: seeded, batched text generation.
+- `losses`: the cross-entropy of a text's tokens; perplexity.
+- `memory`: how many texts are taken at once.
+- `precision`: the writer's number format; bfloat16 where float16 overflows.
 - `encoder`: sentence vectors, the measure of content.
 - `detector`: detectors of machine-written text.
 - `autoencoders`: sparse autoencoders of sae-lens, from the hub or from a folder.

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from neoai_utils.errors import DataError
+from neoai_utils.offline.checkpoints import need
 
 if TYPE_CHECKING:
     from sae_lens import SAE
@@ -20,7 +21,12 @@ __all__ = ["from_folder", "from_hub", "import_sae_lens"]
 
 
 def import_sae_lens() -> Any:
-    """Return the module sae_lens with its log messages silenced; importing it takes some seconds."""
+    """Return the module sae_lens with its log messages silenced; importing it takes some seconds.
+
+    Raises:
+        AssetError: sae-lens is not installed.
+    """
+    need("sae_lens", purpose="reading the writer's sparse autoencoders")
     os.environ.setdefault("WANDB_MODE", "disabled")
     os.environ.setdefault("WANDB_SILENT", "true")
     import sae_lens
@@ -35,8 +41,8 @@ def from_hub(release: str, name: str, device: str) -> SAE[Any]:
     return sae
 
 
-def from_folder(folder: Path) -> SAE[Any]:
-    """Return an SAE that sae-lens saved in a folder (`cfg.json`, `sae_weights.safetensors`), on the CPU.
+def from_folder(folder: Path, device: str = "cpu") -> SAE[Any]:
+    """Return an SAE that sae-lens saved in a folder (`cfg.json`, `sae_weights.safetensors`), on a device.
 
     Raises:
         DataError: a file is missing or damaged.
@@ -44,7 +50,7 @@ def from_folder(folder: Path) -> SAE[Any]:
     from safetensors import SafetensorError
 
     try:
-        sae: SAE[Any] = import_sae_lens().SAE.load_from_disk(folder, device="cpu").eval()
+        sae: SAE[Any] = import_sae_lens().SAE.load_from_disk(folder, device=device).eval()
     except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         raise DataError(f"{folder} holds no sparse autoencoder of sae-lens: {error}. Build it again.") from error
     return sae

@@ -1,4 +1,4 @@
-"""Text from a causal language model: seeded for each prompt, batched, with a key-value cache; and its perplexity.
+"""Text from a causal language model: seeded for each prompt, batched, with a key-value cache.
 
 The random numbers of a prompt depend on the seed and the prompt alone. So a text depends neither on the other prompts
 nor on the batches (but for the rounding of the arithmetic), and two runs that differ in a steering vector use the same
@@ -16,15 +16,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from neoai_utils.arrays import Float64
-from neoai_utils.runtime import refuse_nan
+from neoai_utils.runtime import progress, refuse_nan
+from neoai_utils.steering.memory import block_bytes, cache_bytes, logit_bytes, slices
+from neoai_utils.steering.precision import retried
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-__all__ = ["Sampling", "Writer", "batches", "continuation_mask", "encode", "generate", "perplexity", "uniform"]
+__all__ = ["Sampling", "Writer", "batches", "encode", "generate", "uniform"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ class Sampling:
         new_tokens: tokens to generate at most.
         temperature: logits are divided by it; 1 in the competition.
         seed: of the random numbers.
-        batch: prompts at a time.
+        batch: prompts at a time, at most; fewer where memory is short.
     """
 
     new_tokens: int
@@ -94,6 +95,7 @@ def uniform(prompt: str, count: int, seed: int) -> Float64:
     return np.random.default_rng((seed, zlib.crc32(prompt.encode()))).random(count)
 
 
+@retried
 @torch.inference_mode()
 def generate(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> list[str]:
     """Return each prompt with its continuation.
@@ -103,11 +105,23 @@ def generate(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> list
         NotANumberError: the model's output is NaN.
     """
     texts = [""] * len(prompts)
-    for indices in batches(prompts, sampling.batch):
+    fitting = [
+        indices[part]
+        for indices in batches(prompts, sampling.batch)
+        for part in slices(len(indices), _bytes_per_prompt(writer, [prompts[i] for i in indices], sampling))
+    ]
+    for indices in progress(fitting, "writing"):
         continuations = _continue(writer, [prompts[i] for i in indices], sampling)
         for i, tokens in zip(indices, continuations, strict=True):
             texts[i] = prompts[i] + writer.tokenizer.decode(tokens, skip_special_tokens=True)
     return texts
+
+
+def _bytes_per_prompt(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> int:
+    """Return the bytes that the longest of the prompts takes: its cache at the end, its first pass, its logits."""
+    length = encode(writer, prompts, side="left")[0].shape[1]
+    cache = (length + sampling.new_tokens) * cache_bytes(writer.model)
+    return cache + length * block_bytes(writer.model, length) + logit_bytes(writer.model)
 
 
 def _continue(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> list[list[int]]:
@@ -117,7 +131,7 @@ def _continue(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> lis
     model, end_tokens = writer.model, _end_tokens(writer)
     ids, mask = encode(writer, prompts, side="left")
     numbers = np.stack([uniform(prompt, sampling.new_tokens, sampling.seed) for prompt in prompts])
-    uniforms = torch.from_numpy(numbers.astype(np.float32)).to(ids.device)
+    uniforms = torch.from_numpy(numbers.astype(np.float32))
     position = (mask.cumsum(1) - 1).clamp(min=0)
     # the cache is filled in place; older versions of transformers call it `past_key_values`, newer ones `cache`
     name = "cache" if "cache" in inspect.signature(model.forward).parameters else "past_key_values"
@@ -126,10 +140,12 @@ def _continue(writer: Writer, prompts: Sequence[str], sampling: Sampling) -> lis
     sampled: list[Tensor] = []
     for step in range(sampling.new_tokens):
         output = model(ids, attention_mask=mask, position_ids=position, use_cache=True, logits_to_keep=1, **cache)
-        sums = (output.logits[:, -1].float() / sampling.temperature).softmax(-1).cumsum(-1)
+        # On a GPU, a cumulated sum can differ from one call to the next: it is taken on the CPU.
+        sums = (output.logits[:, -1].float() / sampling.temperature).softmax(-1).cpu().cumsum(-1)
         refuse_nan(sums[:, -1], "the next word's probabilities", model.dtype)
         # The last sum is not exactly 1: scale the number, or the index could lie beyond the vocabulary.
         token = torch.searchsorted(sums, uniforms[:, step : step + 1] * sums[:, -1:]).clamp(max=sums.shape[1] - 1)
+        token = token.to(ids.device)
         sampled.append(torch.where(done[:, None], end_tokens[0], token))
         done = done | torch.isin(token[:, 0], end_tokens)
         if done.all():
@@ -150,48 +166,3 @@ def _end_tokens(writer: Writer) -> Tensor:
 
 def _until(tokens: list[int], stops: set[int]) -> list[int]:
     return next((tokens[:i] for i, token in enumerate(tokens) if token in stops), tokens)
-
-
-@torch.inference_mode()
-def perplexity(writer: Writer, prompts: Sequence[str], texts: Sequence[str], batch: int = 32) -> float:
-    """Return the perplexity of the continuations given their prompts: exp of the mean cross-entropy of their tokens.
-
-    Args:
-        writer: the unsteered one.
-        prompts: (n).
-        texts: (n) prompts with their continuations.
-        batch: texts at a time.
-
-    Raises:
-        ValueError: no text continues after its prompt.
-        NotANumberError: the model's output is NaN.
-    """
-    total, count = 0.0, 0
-    for indices in batches(texts, batch):
-        ids, mask = encode(writer, [texts[i] for i in indices], side="right")
-        continued, first = continuation_mask(writer, [prompts[i] for i in indices], mask)
-        logits = writer.model(ids, attention_mask=mask, logits_to_keep=ids.shape[1] - first + 1).logits[:, :-1].float()
-        losses = functional.cross_entropy(logits.transpose(1, 2), ids[:, first:], reduction="none")
-        refuse_nan(losses, "the words' perplexity", writer.model.dtype)
-        total += float(losses[continued[:, first:]].sum())
-        count += int(continued[:, first:].sum())
-    if not count:
-        raise ValueError("no text continues after its prompt: there is no token whose perplexity could be taken")
-    return float(np.exp(total / count))
-
-
-def continuation_mask(writer: Writer, prompts: Sequence[str], mask: Tensor) -> tuple[Tensor, int]:
-    """Return which tokens of encoded texts follow the prompt, and the first column that holds one.
-
-    Args:
-        writer: its tokenizer is used.
-        prompts: (texts), the beginnings of the texts.
-        mask: (texts, length) of the texts, padded on the right.
-
-    Returns:
-        (texts, length) bool; and the first column, at least 1, from which on logits are needed.
-    """
-    starts = [len(writer.tokenizer.encode(prompt, add_special_tokens=writer.add_special_tokens)) for prompt in prompts]
-    column = torch.arange(mask.shape[1], device=mask.device)
-    continued = (mask == 1) & (column >= torch.tensor(starts, device=mask.device)[:, None])
-    return continued, max(1, min(starts))

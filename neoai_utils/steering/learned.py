@@ -12,14 +12,20 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-from neoai_utils.steering.generation import Writer, continuation_mask, encode
+from neoai_utils.runtime import progress, refuse_nan
+from neoai_utils.steering.generation import Writer, encode
 from neoai_utils.steering.hooks import steered
+from neoai_utils.steering.losses import continuation_mask, text_bytes, token_losses
+from neoai_utils.steering.memory import slices
+from neoai_utils.steering.precision import retried
 
 __all__ = ["learn"]
 
+_MAX_LENGTH = 256  # tokens of a text: the prompt and at least as much of the continuation as is ever written
 
+
+@retried
 def learn(
     writer: Writer,
     prompts: Sequence[str],
@@ -33,6 +39,9 @@ def learn(
 ) -> tuple[dict[int, Tensor], list[float]]:
     """Return block -> vector (width) float32, and the loss of every step.
 
+    At most 256 tokens of a text are read. Each step accumulates the gradients of its texts in parts that fit into
+    memory; the loss is the mean over the tokens of all of them.
+
     Args:
         writer: its weights get no gradient and do not change.
         prompts: (n); their tokens have no loss.
@@ -42,6 +51,9 @@ def learn(
         learning_rate: of the first step.
         batch: texts in a step.
         seed: of the order of texts.
+
+    Raises:
+        NotANumberError: the loss is NaN.
     """
     model = writer.model
     model.requires_grad_(False)
@@ -54,21 +66,30 @@ def learn(
     losses = []
     changes = {layer: (lambda hidden, v=vector: hidden + v.to(hidden)) for layer, vector in vectors.items()}
     with steered(model, changes):
-        for step in range(steps):
+        for step in progress(range(steps), "learning"):
             rows = order[step * batch : (step + 1) * batch]
-            loss = _loss(writer, [prompts[i] for i in rows], [texts[i] for i in rows])
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            total, count = _backward(writer, [prompts[i] for i in rows], [texts[i] for i in rows], len(layers))
+            for vector in vectors.values():
+                vector.grad /= count  # type: ignore[operator, assignment]
             optimizer.step()
             schedule.step()
-            losses.append(loss.item())
+            losses.append(total / count)
+    refuse_nan(torch.stack([*vectors.values()]), "the learnt vectors", model.dtype)
     return {layer: vector.detach() for layer, vector in vectors.items()}, losses
 
 
-def _loss(writer: Writer, prompts: Sequence[str], texts: Sequence[str]) -> Tensor:
-    """Return the mean cross-entropy of the continuations' tokens."""
-    ids, mask = encode(writer, texts, side="right")
+def _backward(writer: Writer, prompts: Sequence[str], texts: Sequence[str], trained_blocks: int) -> tuple[float, int]:
+    """Accumulate the gradients of the continuations' summed cross-entropy; return that sum and the number of tokens.
+
+    The gradients of a mean over thousands of tokens would vanish in float16.
+    """
+    ids, mask = encode(writer, texts, side="right", max_length=_MAX_LENGTH)
     continued, first = continuation_mask(writer, prompts, mask)
-    output = writer.model(ids, attention_mask=mask, use_cache=False, logits_to_keep=ids.shape[1] - first + 1)
-    labels = ids.masked_fill(~continued, -100)[:, first:]
-    return functional.cross_entropy(output.logits[:, :-1].float().transpose(1, 2), labels)
+    total, bytes_per_text = 0.0, text_bytes(writer.model, ids.shape[1], first, trained_blocks=trained_blocks)
+    for part in slices(len(ids), bytes_per_text):
+        loss = (token_losses(writer, ids[part], mask[part], first) * continued[part, first:]).sum()
+        refuse_nan(loss, "the loss of the learnt vectors", writer.model.dtype)
+        loss.backward()  # type: ignore[no-untyped-call]
+        total += loss.item()
+    return total, max(1, int(continued.sum()))

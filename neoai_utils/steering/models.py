@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,13 +23,14 @@ from neoai_utils.steering.detector import Detector, load_classifier, read_detect
 from neoai_utils.steering.encoder import Encoder, load_encoder
 from neoai_utils.steering.generation import Sampling, Writer
 from neoai_utils.steering.metric import Window
+from neoai_utils.steering.precision import fast_dtype
 
 if TYPE_CHECKING:
     from sae_lens import SAE
 
 __all__ = ["Settings", "Setup", "load_smollm", "load_writer", "open_setup", "sae_folder"]
 
-_COMPETITION = Sampling(new_tokens=128, temperature=1.0, seed=0, batch=20)
+_COMPETITION = Sampling(new_tokens=128, temperature=1.0, seed=0, batch=64)
 _WINDOW = Window(-2.0, 2.0)
 _LAYERS = (14, 15, 16, 17, 18)  # of the organisers' notebook
 _RELEASE, _NAME = "gemma-scope-2b-pt-res-canonical", "layer_{}/width_16k/canonical"
@@ -97,7 +98,16 @@ class Setup:
     sae: Callable[[int], SAE[Any]]
 
 
-def open_setup(data_dir: Path, writer: str, detector: str, device: torch.device, *, dtype: str) -> Setup:
+def open_setup(
+    data_dir: Path,
+    writer: str,
+    detector: str,
+    device: torch.device,
+    *,
+    dtype: str = "",
+    saes: str = "",
+    new_tokens: int | None = None,
+) -> Setup:
     """Return the models of a miniature's data folder; for other folders the named ones.
 
     Small files are asked for first, so that a missing model is reported before anything large is downloaded.
@@ -107,24 +117,28 @@ def open_setup(data_dir: Path, writer: str, detector: str, device: torch.device,
         writer: hub name or folder of the language model; a miniature's settings name their own.
         detector: hub name or folder of the detector; a miniature brings its own.
         device: of the named models; a miniature's run on the CPU.
-        dtype: number format of the writer, "bfloat16" or "float32".
+        dtype: number format of the writer, "bfloat16", "float16" or "float32"; empty: what the device computes fast, in
+            a miniature always bfloat16.
+        saes: folder of the named writer's SAEs (`block14` and so on, as sae-lens saves them); empty: Gemma Scope from
+            the hub. They are loaded one at a time, when `sae` is called.
+        new_tokens: of each text; None: 128, or what the miniature's settings say.
 
     Raises:
-        DataError: a file of the miniature is missing or damaged.
+        DataError: a file of the miniature is missing or damaged, or the folder of SAEs lacks one.
         AssetError: there is no model of that name, its licence was not accepted, or it is out of reach.
         OSError: a model's files are damaged (by transformers).
     """
     if (data_dir / Settings.FILE).exists():
-        return _open_miniature(data_dir, dtype)
-    from neoai_utils.offline.checkpoints import need
-
-    def sae(layer: int) -> SAE[Any]:
-        return autoencoders.from_hub(_RELEASE, _NAME.format(layer), str(device))
-
-    need("sae_lens", purpose="reading the writer's sparse autoencoders")
-    writer, detector = pretrained.find(writer, "writer"), pretrained.find(detector, "detector")
-    encoder, classifier = load_encoder(), load_classifier(detector, device)  # the smaller ones first
-    return Setup(load_writer(writer, dtype, device), _COMPETITION, classifier, _WINDOW, encoder, _LAYERS, sae)
+        setup = _open_miniature(data_dir, dtype or "bfloat16")
+    else:
+        sae = _sae_reader(saes, device)
+        writer, detector = pretrained.find(writer, "writer"), pretrained.find(detector, "detector")
+        encoder, classifier = load_encoder(), load_classifier(detector, device)  # the smaller ones first
+        encoder.model.to(device)
+        model = load_writer(writer, dtype or fast_dtype(device), device)
+        setup = Setup(model, _COMPETITION, classifier, _WINDOW, encoder, _LAYERS, sae)
+    sampling = replace(setup.sampling, new_tokens=new_tokens or setup.sampling.new_tokens)
+    return replace(setup, sampling=sampling)
 
 
 def _open_miniature(data_dir: Path, dtype: str) -> Setup:
@@ -136,6 +150,24 @@ def _open_miniature(data_dir: Path, dtype: str) -> Setup:
 
     writer = WRITERS[settings.writer](dtype)
     return Setup(writer, settings.sampling, probe, window, load_encoder(), settings.layers, sae)
+
+
+def _sae_reader(saes: str, device: torch.device) -> Callable[[int], SAE[Any]]:
+    """Return what loads the SAE of a block of Gemma 2 2B, from a folder or from the hub.
+
+    Raises:
+        DataError: the folder lacks the SAE of a block.
+    """
+    if not saes:
+        return lambda layer: autoencoders.from_hub(_RELEASE, _NAME.format(layer), str(device))
+    folder = Path(saes).expanduser()
+    missing = [f"block{layer}" for layer in _LAYERS if not (folder / f"block{layer}" / "cfg.json").is_file()]
+    if missing:
+        raise DataError(
+            f"{folder} lacks the sparse autoencoders {', '.join(missing)} (folders that sae-lens saved). Name the "
+            "folder that holds them in the parameter saes, or leave it empty to download Gemma Scope from the hub."
+        )
+    return lambda layer: autoencoders.from_folder(folder / f"block{layer}", str(device))
 
 
 def sae_folder(data_dir: Path, layer: int) -> Path:

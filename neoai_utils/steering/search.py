@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from neoai_utils.runtime import stopwatch
 from neoai_utils.scores import Grades
 from neoai_utils.steering import metric
 from neoai_utils.steering.encoder import similarity
-from neoai_utils.steering.generation import generate, perplexity
+from neoai_utils.steering.generation import generate
 from neoai_utils.steering.hooks import Change, steered
+from neoai_utils.steering.losses import perplexity
 from neoai_utils.steering.models import Setup
 
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ValidationSet", "best", "judge", "scan", "write"]
+__all__ = ["ValidationSet", "best", "estimated_hours", "judge", "scan", "scan_both_signs", "write"]
 
 Changes = Mapping[int, Change]
 _PERPLEXITY_TEXTS = 24  # reading all texts again would cost as much as generating them
+_COARSE = (-8.0, -4.0, -2.0, 2.0, 4.0, 8.0)
+_FINER = (0.5, 0.75, 1.5)  # times the best of the coarse strengths
+_TIMED_PROMPTS = 20  # a CPU gains little from more at a time
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,35 @@ def scan(
     grades = {s: judge(setup, validation, write(setup, validation.prompts, make(s))) for s in strengths}
     rows = {strength: {"score": grade.score, **grade.parts} for strength, grade in grades.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("strength")
+
+
+def scan_both_signs(setup: Setup, validation: ValidationSet, make: Callable[[float], Changes]) -> pd.DataFrame:
+    """Scan strengths of both signs, ±2, ±4 and ±8, then a half, three quarters and one and a half times the best.
+
+    Returns:
+        As `scan`, sorted by strength; eight or nine rows.
+    """
+    import pandas as pd
+
+    coarse = scan(setup, validation, make, _COARSE)
+    finer = [share * best(coarse) for share in _FINER if share * best(coarse) not in coarse.index]
+    return pd.concat([coarse, scan(setup, validation, make, finer)]).sort_index()
+
+
+def estimated_hours(setup: Setup, prompts: Sequence[str], count: int) -> float:
+    """Return the hours that writing `count` texts takes on this machine, from the time of twenty prompts.
+
+    Two and four tokens are written. The first pass, over the prompts, costs more than a later step; the two times tell
+    them apart.
+    """
+    some = prompts[:_TIMED_PROMPTS]
+    seconds = []
+    for tokens in (2, 4):
+        with stopwatch() as watch:
+            generate(setup.writer, some, replace(setup.sampling, new_tokens=tokens))
+        seconds.append(watch.seconds)
+    step = max(0.0, seconds[1] - seconds[0]) / 2
+    return count / len(some) * (seconds[0] + (setup.sampling.new_tokens - 2) * step) / 3600
 
 
 def best(results: pd.DataFrame) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,23 @@ def competition(tmp_path: Path) -> Path:
     """The competition's two files, with forty pictures."""
     _write(tmp_path, 40)
     return tmp_path
+
+
+@pytest.fixture
+def saved_network(tmp_path: Path):
+    """Save a small network of timm with random weights as the hub has it; give its folder and the network."""
+    import timm
+    import torch
+    from safetensors.torch import save_file
+
+    folder = tmp_path / "network"
+    folder.mkdir()
+    torch.manual_seed(0)
+    module = timm.create_model("test_vit", pretrained=False).eval()
+    settings = {"input_size": [3, 160, 160], "mean": [0.1, 0.2, 0.3], "std": [0.4, 0.5, 0.6]}
+    (folder / "config.json").write_text(json.dumps({"architecture": "test_vit", "pretrained_cfg": settings}))
+    save_file(module.state_dict(), folder / "model.safetensors")
+    return folder, module
 
 
 def blobs(count=40, groups=4, width=12, spread=0.25, seed=0):

@@ -53,6 +53,52 @@ def test_an_unknown_network_is_named():
         embedding.load_network("no_such_network")
 
 
+def test_a_network_out_of_a_folder(saved_network):
+    folder, module = saved_network
+    net = embedding.load_network(str(folder))
+    assert (tuple(net.mean), tuple(net.std), net.side) == ((0.1, 0.2, 0.3), (0.4, 0.5, 0.6), 160)
+    state = module.state_dict()
+    assert all(np.array_equal(values, state[name]) for name, values in net.module.state_dict().items())
+
+
+def test_a_network_that_is_attached_on_kaggle(saved_network, tmp_path, monkeypatch):
+    folder, _ = saved_network
+    mount = tmp_path / "input/timm/pytorch/test-vit-r160-in1k/1"
+    mount.mkdir(parents=True)
+    for name in ("config.json", "model.safetensors"):
+        (folder / name).rename(mount / name)
+    monkeypatch.setenv("KAGGLE_INPUT", str(tmp_path / "input"))
+    assert embedding.load_network("test_vit").side == 160
+
+
+def test_a_folder_without_weights_is_named(saved_network):
+    folder, _ = saved_network
+    (folder / "model.safetensors").unlink()
+    with pytest.raises(AssetError, match="holds none of model.safetensors"):
+        embedding.load_network(str(folder))
+    (folder / "model.safetensors").write_bytes(b"rubbish")
+    with pytest.raises(AssetError, match="cannot be loaded"):
+        embedding.load_network(str(folder))
+
+
+def test_the_competitions_network_and_the_one_that_takes_its_place(monkeypatch, capsys):
+    asked = []
+
+    def load(name, device):
+        asked.append(name)
+        if name:
+            raise AssetError("the hub is out of reach")
+
+    monkeypatch.setattr(embedding, "load_network", load)
+    embedding.open_network("", competition=True)
+    assert asked == ["tiny_vit_5m_224.dist_in22k_ft_in1k", ""]
+    assert capsys.readouterr().out.count("\n") == 1
+    embedding.open_network("")
+    with pytest.raises(AssetError):
+        embedding.open_network("mine", competition=True)
+    assert asked[2:] == ["", "mine"]
+
+
 @pytest.mark.assets
 def test_the_real_network_separates_photographs():
     from neoai_utils.clustering.miniature import photographs

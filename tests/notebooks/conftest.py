@@ -32,6 +32,7 @@ def play_upload(bare: Callable[[bytes, bool, Path], None]) -> Callable[..., Path
         working.mkdir()
         bare(bundle.bundle(task), bool(COMPETITIONS[task].needs.online), working / "upload.ipynb")
         host = {"KAGGLE_INPUT": str(place.parent), "KAGGLE_WORKING": str(working), "KAGGLE_KERNEL_RUN_TYPE": "Batch"}
+        host["HF_HUB_OFFLINE"] = "1"  # task 4 would take another network from the hub than the miniature's
         own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(
             [python, "-m", *command], cwd=working, env=own | host, capture_output=True, text=True, check=False

@@ -7,6 +7,9 @@ from collections.abc import Callable
 import pytest
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
+from torch.multiprocessing.reductions import StorageWeakRef
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 from transformers import (
     BertConfig,
     BertModel,
@@ -97,6 +100,45 @@ def logits(writer: Writer, text: str) -> torch.Tensor:
     ids = torch.tensor([writer.tokenizer.encode(text)])
     with torch.inference_mode():
         return writer.model(ids).logits
+
+
+def wide_vocabulary() -> Writer:
+    """Return a tiny Gemma 2 in bfloat16 with 20,000 words, so that logits are its largest tensors."""
+    torch.manual_seed(0)
+    config = Gemma2Config(
+        vocab_size=20_000, pad_token_id=0, bos_token_id=1, eos_token_id=2, hidden_size=24, intermediate_size=48,
+        num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2, head_dim=6, sliding_window=64,
+    )  # fmt: skip
+    return Writer(Gemma2ForCausalLM(config).bfloat16().eval().requires_grad_(False), tokenizer())
+
+
+class _Counter(TorchDispatchMode):
+    """Counts the bytes of all tensors that operations return while they are alive."""
+
+    def __init__(self, model: torch.nn.Module | None) -> None:
+        super().__init__()
+        weights = model.parameters() if model is not None else ()
+        self.weights = {StorageWeakRef(values.untyped_storage()).cdata for values in weights}
+        self.alive: dict[int, tuple[StorageWeakRef, int]] = {}
+        self.peak = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        output = func(*args, **(kwargs or {}))
+        self.alive = {key: held for key, held in self.alive.items() if not held[0].expired()}
+        for value in tree_leaves(output):
+            if isinstance(value, torch.Tensor):
+                reference = StorageWeakRef(value.untyped_storage())
+                if reference.cdata not in self.weights:
+                    self.alive[reference.cdata] = (reference, value.untyped_storage().nbytes())
+        self.peak = max(self.peak, sum(size for _, size in self.alive.values()))
+        return output
+
+
+def peak_bytes(work: Callable[[], object], model: torch.nn.Module | None = None) -> int:
+    """Return the most bytes that the tensors that `work` makes hold at once, without the weights of a model."""
+    with _Counter(model) as counter:
+        work()
+    return counter.peak
 
 
 def sparse_states(count: int = 2048, width: int = 24, seed: int = 0) -> torch.Tensor:

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from neoai_utils.steering import features
+from neoai_utils.errors import NotANumberError
+from neoai_utils.steering import features, memory
 from neoai_utils.steering.features import pooled
 from neoai_utils.steering.generation import Writer
-from neoai_utils.steering.hooks import blocks, steered
+from neoai_utils.steering.hooks import adding, blocks, steered
 
 
 @pytest.mark.parametrize("batch", [1, 4, 32])
@@ -46,3 +47,29 @@ def test_pooling_reads_the_first_tokens_of_a_long_text(llama: Writer, monkeypatc
 def test_pooling_refuses_a_text_of_one_token(llama: Writer) -> None:
     with pytest.raises(ValueError, match="text of one token"):
         pooled(replace(llama, add_special_tokens=False), ["w1 w2", "w1"], {1: None})
+
+
+def test_a_small_budget_gives_the_means_of_the_whole_batch(writer: Writer, sentences, monkeypatch) -> None:
+    texts, pieces = sentences(10), []
+    matrix = torch.randn(24, 5, generator=torch.Generator().manual_seed(3))
+
+    def reader(hidden: torch.Tensor) -> torch.Tensor:
+        pieces.append(hidden.shape[0] * hidden.shape[1])
+        return torch.relu(hidden @ matrix)
+
+    whole = pooled(writer, texts, {0: None, 1: reader})
+    for name, value, most in ((memory, "BUDGET", 30), (features, "_POSITIONS", 30)):
+        pieces.clear()
+        with monkeypatch.context() as patched:
+            patched.setattr(name, value, most)
+            found = pooled(writer, texts, {0: None, 1: reader})
+        assert max(pieces) <= 30
+        assert all(np.allclose(found[layer], whole[layer], atol=1e-5) for layer in whole)
+
+
+def test_means_that_are_no_numbers_are_refused(llama: Writer) -> None:
+    with (
+        steered(llama.model, {0: adding(torch.full((24,), float("nan")))}),
+        pytest.raises(NotANumberError, match="block 1"),
+    ):
+        pooled(llama, ["w1 w2"], {1: None})

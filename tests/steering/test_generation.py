@@ -1,4 +1,4 @@
-"""Generation and perplexity on tiny models of three families, against slow plain references."""
+"""Generation on tiny models of three families, against slow plain references."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from neoai_utils.errors import NotANumberError
-from neoai_utils.steering.generation import Sampling, Writer, encode, generate, perplexity, uniform
+from neoai_utils.steering import memory
+from neoai_utils.steering.generation import Sampling, Writer, encode, generate, uniform
 from neoai_utils.steering.hooks import adding, steered
-from tests.steering.conftest import logits
 
 SAMPLING = Sampling(new_tokens=9, temperature=1.0, seed=3, batch=4)
 
@@ -44,6 +44,21 @@ def test_generation_does_not_depend_on_batches_or_order(writer: Writer, sentence
     assert generate(writer, prompts, replace(SAMPLING, batch=1)) == texts
     assert generate(writer, prompts[::-1], replace(SAMPLING, batch=5)) == texts[::-1]
     assert generate(writer, prompts, replace(SAMPLING, seed=4)) != texts
+
+
+def test_a_small_budget_of_memory_makes_small_batches_and_the_same_texts(
+    writer: Writer, sentences, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prompts, rows = sentences(11), []
+    texts = generate(writer, prompts, replace(SAMPLING, batch=11))
+    monkeypatch.setattr(memory, "BUDGET", 200_000)
+    embedding = writer.model.get_input_embeddings()
+    handle = embedding.register_forward_hook(lambda _module, inputs, _output: rows.append(len(inputs[0])))
+    try:
+        assert generate(writer, prompts, replace(SAMPLING, batch=11)) == texts
+    finally:
+        handle.remove()
+    assert 1 < max(rows) < 11
 
 
 def test_steered_generation_steers_every_step(writer: Writer, sentences) -> None:
@@ -80,27 +95,8 @@ def test_padding_side_and_cut(llama: Writer) -> None:
     assert encode(llama, ["w0", "w0 w1 w2"], side="right")[0].tolist() == [[1, 4, 0, 0], [1, 4, 5, 6]]
 
 
-@pytest.mark.parametrize("batch", [1, 3, 50])
-def test_perplexity_is_that_of_the_continuations(writer: Writer, sentences, batch: int) -> None:
-    prompts, rests = sentences(9), sentences(9, 1)
-    texts = [f"{prompt} {rest}" for prompt, rest in zip(prompts, rests, strict=True)]
-    surprise = []
-    for prompt, text in zip(prompts, texts, strict=True):
-        ids, start = writer.tokenizer.encode(text), len(writer.tokenizer.encode(prompt))
-        chances = logits(writer, text)[0].log_softmax(-1)
-        surprise += [-float(chances[i - 1, ids[i]]) for i in range(start, len(ids))]
-    assert perplexity(writer, prompts, texts, batch) == pytest.approx(np.exp(np.mean(surprise)), rel=1e-4)
-
-
-def test_perplexity_needs_a_continuation(llama: Writer) -> None:
-    with pytest.raises(ValueError, match="no text continues after its prompt"):
-        perplexity(llama, ["w1 w2"], ["w1 w2"])
-
-
 def test_an_output_that_is_no_number_is_refused(llama: Writer) -> None:
     """Without a check the last word of the vocabulary would be written, again and again."""
     hurt = {1: adding(torch.full((24,), float("nan")))}
     with steered(llama.model, hurt), pytest.raises(NotANumberError, match="next word.*NaN.*float32"):
         generate(llama, ["w1 w2"], SAMPLING)
-    with steered(llama.model, hurt), pytest.raises(NotANumberError, match="perplexity"):
-        perplexity(llama, ["w1"], ["w1 w2 w3"])

@@ -15,7 +15,7 @@ from neoai_utils.steering.hooks import adding
 from neoai_utils.steering.metric import Window
 
 
-def test_the_competitions_models_by_name(tmp_path: Path, words, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_competitions_models_by_name(tmp_path: Path, words, encoder, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder without a detector gets the named models: here tiny ones of the same classes, saved to disk."""
     from transformers import DebertaV2Config, DebertaV2ForSequenceClassification, Gemma2Config, Gemma2ForCausalLM
 
@@ -35,10 +35,12 @@ def test_the_competitions_models_by_name(tmp_path: Path, words, monkeypatch: pyt
         words.save_pretrained(tmp_path / name)
     requested = []
     monkeypatch.setattr(autoencoders, "from_hub", lambda *names: requested.append(names))
-    monkeypatch.setattr(models, "load_encoder", lambda: None)
-    setup = models.open_setup(
-        tmp_path, str(tmp_path / "gemma"), str(tmp_path / "detector-model"), torch.device("cpu"), dtype="float32"
-    )
+    monkeypatch.setattr(models, "load_encoder", lambda: encoder)
+    monkeypatch.setattr(models, "fast_dtype", lambda device: "float32")
+    names = tmp_path, str(tmp_path / "gemma"), str(tmp_path / "detector-model"), torch.device("cpu")
+    setup = models.open_setup(*names)
+    shorter = models.open_setup(*names, dtype="float16", new_tokens=64)
+    assert (shorter.writer.model.dtype, shorter.sampling.new_tokens) == (torch.float16, 64)
     assert type(setup.writer.model).__name__ == "Gemma2ForCausalLM"
     assert (setup.window, setup.sampling.temperature, setup.sampling.new_tokens) == (Window(-2, 2), 1.0, 128)
     assert setup.detector.score(["w1 w2", "w3"]).shape == (2,)
@@ -46,6 +48,16 @@ def test_the_competitions_models_by_name(tmp_path: Path, words, monkeypatch: pyt
     assert texts[0].startswith("w1 w2")
     setup.sae(16)
     assert requested == [("gemma-scope-2b-pt-res-canonical", "layer_16/width_16k/canonical", "cpu")]
+
+
+def test_autoencoders_out_of_a_folder(sae, tmp_path: Path) -> None:
+    for layer in (14, 15, 16, 17):
+        sae.save_model(tmp_path / f"block{layer}")
+    with pytest.raises(DataError, match=r"lacks the sparse autoencoders block18 .*parameter saes"):
+        models._sae_reader(str(tmp_path), torch.device("cpu"))
+    sae.save_model(tmp_path / "block18")
+    reader = models._sae_reader(str(tmp_path), torch.device("cpu"))
+    assert torch.equal(reader(18).W_dec, sae.W_dec)
 
 
 def test_a_missing_model_is_reported_before_any_is_loaded(tmp_path: Path, monkeypatch) -> None:

@@ -36,5 +36,37 @@ def test_the_scan_shows_where_steering_helps(setup, sentences) -> None:
     assert results.loc[0.0].to_dict() == {"score": grades.score, **grades.parts}
 
 
+@pytest.mark.parametrize(("top", "played"), [(8.0, [6.0, 12.0]), (-2.0, [-3.0, -1.5, -1.0])])
+def test_the_scan_of_both_signs_goes_on_around_the_best(setup, monkeypatch, top: float, played: list[float]) -> None:
+    def scan(_setup, _validation, _make, strengths):
+        return pd.DataFrame({"score": {s: -abs(s - top) for s in strengths}})
+
+    monkeypatch.setattr(search, "scan", scan)
+    results = search.scan_both_signs(setup, None, lambda strength: {})
+    assert results.index.tolist() == sorted([-8.0, -4.0, -2.0, 2.0, 4.0, 8.0, *played])
+    assert search.best(results) == top
+
+
 def test_equal_scores_go_to_the_smallest_step() -> None:
     assert search.best(pd.DataFrame({"score": {-4.0: 0.5, 2.0: 0.5, 1.0: 0.4, 8.0: 0.5}})) == 2.0
+
+
+def test_the_hours_come_from_a_first_pass_and_the_steps_after_it(setup, sentences, monkeypatch) -> None:
+    """A pass over twenty prompts takes ten seconds, each later token one second: 8 tokens take 17 seconds."""
+    clock = [0.0]
+
+    class Watch:
+        def __enter__(self):
+            self.start = clock[0]
+            return self
+
+        def __exit__(self, *_):
+            self.seconds = clock[0] - self.start
+
+    def generate(writer, prompts, sampling):
+        assert len(prompts) == 20
+        clock[0] += 10 + (sampling.new_tokens - 1)
+
+    monkeypatch.setattr(search, "stopwatch", Watch)
+    monkeypatch.setattr(search, "generate", generate)
+    assert search.estimated_hours(setup, sentences(50), 200) == pytest.approx(10 * 17 / 3600)
