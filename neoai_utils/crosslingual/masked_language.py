@@ -27,6 +27,7 @@ __all__ = ["can_continue_pretraining", "continue_pretraining"]
 
 Text = str | tuple[str, str]
 Collate = Callable[[list[dict[str, list[int]]]], "BatchEncoding"]
+_MAX_LENGTH = 64  # tokens of a text
 
 
 def can_continue_pretraining(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> bool:
@@ -46,7 +47,6 @@ def continue_pretraining(
     batch: int = 32,
     learning_rate: float = 5e-4,
     mask_probability: float = 0.15,
-    max_length: int = 64,
 ) -> tuple[PreTrainedModel, list[float]]:
     """Train a copy of an encoder to predict masked tokens.
 
@@ -59,7 +59,6 @@ def continue_pretraining(
         batch: texts in an update.
         learning_rate: the highest.
         mask_probability: share of the tokens to predict.
-        max_length: tokens of a text at most.
 
     Returns:
         The trained copy, in evaluation mode, and the loss of each step.
@@ -87,7 +86,7 @@ def continue_pretraining(
     model.train()
     for _ in progress(range(steps), "pretraining"):
         drawn = [texts[index] for index in rng.choice(len(texts), min(batch, len(texts)), replace=False)]
-        loss = model(**_masked_batch(accelerator, tokenizer, collate, drawn, max_length)).loss
+        loss = model(**_masked_batch(accelerator, tokenizer, collate, drawn)).loss
         accelerator.backward(loss)
         accelerator.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
@@ -113,24 +112,20 @@ def _check(
 
 
 def _masked_batch(
-    accelerator: Accelerator,
-    tokenizer: PreTrainedTokenizerFast,
-    collate: Collate,
-    texts: Sequence[Text],
-    max_length: int,
+    accelerator: Accelerator, tokenizer: PreTrainedTokenizerFast, collate: Collate, texts: Sequence[Text]
 ) -> BatchEncoding:
     """Return this process's part of the texts, masked, on its device.
 
     Masking is repeated until at least one token is masked: a batch without any has no loss (it would be NaN).
     """
-    rows = [_tokens(tokenizer, texts[row], max_length) for row in own_rows(accelerator, len(texts))]
+    rows = [_tokens(tokenizer, texts[row]) for row in own_rows(accelerator, len(texts))]
     while True:
         masked = collate(rows)
         if bool((masked["labels"] != IGNORED).any()):
             return masked.to(accelerator.device)
 
 
-def _tokens(tokenizer: PreTrainedTokenizerFast, text: Text, max_length: int) -> dict[str, list[int]]:
+def _tokens(tokenizer: PreTrainedTokenizerFast, text: Text) -> dict[str, list[int]]:
     halves = (text,) if isinstance(text, str) else text
-    encoded = tokenizer(*halves, truncation=True, max_length=min(max_length, tokenizer.model_max_length))
+    encoded = tokenizer(*halves, truncation=True, max_length=min(_MAX_LENGTH, tokenizer.model_max_length))
     return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}

@@ -26,12 +26,13 @@ __all__ = [
 ]  # fmt: skip
 
 _PUBLISHED = (3, 7, 9, 12)  # of 12 blocks
+_BATCH = 16  # pictures of a forward pass
 
 
-def class_embeddings(clip: Clip, names: Sequence[str], template: str = "a photo of a {}") -> Tensor:
-    """Return one unit vector per class name, (classes, width)."""
+def class_embeddings(clip: Clip, names: Sequence[str]) -> Tensor:
+    """Return one unit vector per class name, that of "a photo of a …", (classes, width)."""
     with torch.inference_mode():
-        embeddings = clip.embed_texts([template.format(name) for name in names])
+        embeddings = clip.embed_texts([f"a photo of a {name}" for name in names])
     refuse_nan(embeddings, "the vectors of the class names")
     return embeddings
 
@@ -81,7 +82,7 @@ def stacked_tokens(backbone: Backbone, pixels: Tensor, layers: Sequence[int]) ->
 
 
 def dense_features(
-    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, scale: int = 1, batch: int = 16
+    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, scale: int = 1, batch: int = _BATCH
 ) -> Iterator[Float32]:
     """Yield the features of pictures batch by batch; those of a thousand pictures would not fit in memory.
 
@@ -106,9 +107,7 @@ def concatenated(batches: Iterator[Float32]) -> Float32:
     return np.concatenate(list(batches))
 
 
-def shifted_features(
-    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, batch: int = 16
-) -> Iterator[Float32]:
+def shifted_features(backbone: Backbone, images: Sequence[Picture], layers: Sequence[int]) -> Iterator[Float32]:
     """Yield features on a grid twice as fine from four passes at the trained size, shifted by half a patch.
 
     The border pixels are repeated outwards. Fine cell (2r + a, 2c + b) comes from the pass that was shifted by (a, b)
@@ -119,14 +118,13 @@ def shifted_features(
         backbone: the transformer.
         images: the pictures, of any sizes.
         layers: block numbers, 1 for the first.
-        batch: pictures per forward pass.
 
     Yields:
         (pictures, 2 * grid, 2 * grid, width) float32.
     """
     quarter = backbone.patch // 4
-    for start in range(0, len(images), batch):
-        pixels = normalised_pixels(backbone, images[start : start + batch])
+    for start in range(0, len(images), _BATCH):
+        pixels = normalised_pixels(backbone, images[start : start + _BATCH])
         padded = functional.pad(pixels, (quarter,) * 4, mode="replicate")
         rows = [torch.stack([_shifted_tokens(backbone, padded, layers, (a, b)) for b in (0, 1)], dim=3) for a in (0, 1)]
         fine = torch.stack(rows, dim=2)  # (batch, r, a, c, b, width)
