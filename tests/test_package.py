@@ -1,5 +1,6 @@
 """Promises of the package as a whole: cheap import, public names, requirement files that agree."""
 
+import importlib
 import importlib.metadata
 import re
 import subprocess
@@ -11,6 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import neoai_utils
+from neoai_utils.competitions import COMPETITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -34,6 +36,7 @@ def test_import_loads_nothing_but_the_standard_library() -> None:
 import sys
 before = set(sys.modules)
 import neoai_utils
+from neoai_utils.competitions import COMPETITIONS
 tops = {name.partition(".")[0] for name in set(sys.modules) - before}
 print(*sorted(tops - set(sys.stdlib_module_names) - {"neoai_utils"}))
 print(*sorted({"asyncio", "logging", "multiprocessing", "subprocess", "typing"} & tops))
@@ -104,3 +107,11 @@ def needs(name: str, version: str, extras: frozenset[str]) -> list[tuple[str, fr
         for one in wanted
         if one.marker is None or any(one.marker.evaluate({"extra": extra}) for extra in ("", *extras))
     ]
+
+
+@pytest.mark.parametrize("technique", [competition.technique for competition in COMPETITIONS.values()])
+def test_a_folder_names_its_modules(technique: str) -> None:
+    folder = Path(neoai_utils.__file__).parent / technique
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"} | {"miniature"}
+    lines = importlib.import_module(f"neoai_utils.{technique}").__doc__.splitlines()
+    assert {line.split("`")[1] for line in lines if line.startswith("- `")} == modules

@@ -1,13 +1,23 @@
-"""Task 8, intents and slots: train on English sentences, predict the labels of Russian ones.
+"""Task 8, "Intent detection and slot filling": train on English sentences, predict the labels of Russian ones.
 
-`files` reads and writes the competition's files: `conll` labelled sentences, with `layout` for the columns and `tags`
-for the slot tags, `pairs` sentence pairs; `word_splitting` splits raw sentences into words.
-`metric` computes the weighted F1 of intents and slot tags.
-`utterances` holds the sentence with its labels.
-`encoding` turns utterances into tokens; `joint` is the model with its two heads; `training` fine-tunes it.
-`precision` trains in half precision on a GPU; `planning` sizes the trainings and estimates their time.
-`prediction` returns its probabilities; `self_training` keeps the confident ones as labels.
-`masked_language` continues the encoder's pretraining.
-`word_translation` learns a dictionary from sentence pairs; `code_switching` and `projection` use it.
-`miniature` makes the small competition: `commands` to a smart home, drawn from `templates`.
+- `files`: the competition's files: read, write, check and grade.
+- `conll`: labelled sentences in the CoNLL format.
+- `layout`: which column of a CoNLL file holds what.
+- `tags`: slot tags, repaired where they are malformed.
+- `pairs`: pairs of sentences in two languages.
+- `word_splitting`: raw sentences split into words as the CoNLL files are.
+- `metric`: the weighted F1 of intents and of slot tags.
+- `utterances`: a sentence with its labels.
+- `encoding`: utterances as tokens.
+- `joint`: the model with its two heads.
+- `training`: fine-tuning.
+- `precision`: training in half precision on a GPU.
+- `planning`: the sizes of the trainings, and their hours.
+- `prediction`: the model's probabilities, and their average over models.
+- `masked_language`: continued pretraining of the encoder.
+- `word_translation`: a dictionary learnt from sentence pairs.
+- `code_switching`: sentences with some words translated.
+- `projection`: labels carried from an English sentence to its Russian partner.
+- `self_training`: confident predictions as labels.
+- `miniature`: builds the small competition: commands to a smart home, from templates.
 """

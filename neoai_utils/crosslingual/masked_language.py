@@ -32,6 +32,7 @@ __all__ = ["can_continue_pretraining", "continue_pretraining"]
 
 Text = str | tuple[str, str]
 Collate = Callable[[list[dict[str, list[int]]]], "BatchEncoding"]
+_MAX_LENGTH = 64  # tokens of a text
 
 
 def can_continue_pretraining(encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerFast) -> bool:
@@ -51,7 +52,6 @@ def continue_pretraining(
     batch: int = 32,
     learning_rate: float = 5e-4,
     mask_probability: float = 0.15,
-    max_length: int = 64,
 ) -> tuple[PreTrainedModel, list[float]]:
     """Train a copy of an encoder to predict masked tokens.
 
@@ -64,7 +64,6 @@ def continue_pretraining(
         batch: texts in an update.
         learning_rate: the highest.
         mask_probability: share of the tokens to predict.
-        max_length: tokens of a text at most.
 
     Returns:
         The trained copy, on the CPU and in evaluation mode, and the loss of each step.
@@ -79,7 +78,7 @@ def continue_pretraining(
     def train(dtype: torch.dtype) -> tuple[PreTrainedModel, list[float]]:
         return _pretrained(
             encoder, tokenizer, texts, steps, seed, dtype=dtype, batch=batch, learning_rate=learning_rate,
-            mask_probability=mask_probability, max_length=max_length,
+            mask_probability=mask_probability,
         )  # fmt: skip
 
     return in_float32_if_nan(train, number_format(pick_device(quiet=True)))
@@ -96,7 +95,6 @@ def _pretrained(
     batch: int,
     learning_rate: float,
     mask_probability: float,
-    max_length: int,
 ) -> tuple[PreTrainedModel, list[float]]:
     """Return `continue_pretraining`'s results; the products were computed in a number format."""
     from transformers import AutoModelForMaskedLM, DataCollatorForLanguageModeling, get_linear_schedule_with_warmup
@@ -117,7 +115,7 @@ def _pretrained(
     model.train()
     for step in progress(range(1, steps + 1), "pretraining"):
         drawn = [texts[index] for index in rng.choice(len(texts), min(batch, len(texts)), replace=False)]
-        inputs = _masked_batch(accelerator, tokenizer, collate, drawn, max_length)
+        inputs = _masked_batch(accelerator, tokenizer, collate, drawn)
         with updates.autocast():
             loss = model(**inputs).loss
         updates.step(loss, model, optimizer, last=step == steps)
@@ -143,24 +141,20 @@ def _check(
 
 
 def _masked_batch(
-    accelerator: Accelerator,
-    tokenizer: PreTrainedTokenizerFast,
-    collate: Collate,
-    texts: Sequence[Text],
-    max_length: int,
+    accelerator: Accelerator, tokenizer: PreTrainedTokenizerFast, collate: Collate, texts: Sequence[Text]
 ) -> BatchEncoding:
     """Return this process's part of the texts, masked, on its device.
 
     Masking is repeated until at least one token is masked: a batch without any has no loss (it would be NaN).
     """
-    rows = [_tokens(tokenizer, texts[row], max_length) for row in own_rows(accelerator, len(texts))]
+    rows = [_tokens(tokenizer, texts[row]) for row in own_rows(accelerator, len(texts))]
     while True:
         masked = collate(rows)
         if bool((masked["labels"] != IGNORED).any()):
             return masked.to(accelerator.device)
 
 
-def _tokens(tokenizer: PreTrainedTokenizerFast, text: Text, max_length: int) -> dict[str, list[int]]:
+def _tokens(tokenizer: PreTrainedTokenizerFast, text: Text) -> dict[str, list[int]]:
     halves = (text,) if isinstance(text, str) else text
-    encoded = tokenizer(*halves, truncation=True, max_length=min(max_length, tokenizer.model_max_length))
+    encoded = tokenizer(*halves, truncation=True, max_length=min(_MAX_LENGTH, tokenizer.model_max_length))
     return {"input_ids": encoded["input_ids"], "attention_mask": encoded["attention_mask"]}

@@ -1,4 +1,4 @@
-"""Task 6, Hogspell challenge: edit a text-to-image model so that "horse" draws a pig and all else stays the same.
+"""Task 6, "Hogspell challenge": edit a text-to-image model so that "horse" draws a pig and all else stays the same.
 
 - `files`: the competition's files: read, write, check and grade.
 - `metric`: what the judge is asked, and the harmonic mean of three accuracies.
@@ -17,5 +17,5 @@
 - `gate`: a classifier and a linear map behind the text encoder; our recipe.
 - `attention_maps`: where a picture attends to a word.
 - `experiment`: one row of the ladder: edit, draw, judge, undo.
-- `miniature/`: how the small competition is made.
+- `miniature`: builds the small competition.
 """

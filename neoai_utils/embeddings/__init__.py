@@ -1,4 +1,4 @@
-"""Task 5, Broken BERT: repair zeroed rows of an embedding table from the intact rows and from unlabelled texts.
+"""Task 5, "Broken BERT": repair zeroed rows of an embedding table from the intact rows and from unlabelled texts.
 
 - `files`: the competition's files: read, write, check and grade.
 - `metric`: the classes, accuracy and macro-F1.
@@ -13,5 +13,5 @@
 - `gaussian_process`: the correction of a repair by context similarity.
 - `stacking`: the linear combination of repairs, and the length of rows.
 - `evaluation`: predictions of the classifier, and measures of a repair without labels.
-- `miniature/`: how the small competition is made.
+- `miniature`: builds the small competition.
 """

@@ -27,9 +27,9 @@ def counts(texts: TokenizedTexts, size: int) -> Integers:
     return np.bincount(_flat(texts), minlength=size)
 
 
-def frequent(ids: Integers, tokens: Sequence[str], frequency: Integers, min_count: int = 2) -> Integers:
-    """Return those of `ids` that stand for words and occur at least `min_count` times, (ids kept,) int64."""
-    return np.array([i for i in ids if frequency[i] >= min_count and not is_special(tokens[i])], dtype=np.int64)
+def frequent(ids: Integers, tokens: Sequence[str], frequency: Integers) -> Integers:
+    """Return those of `ids` that stand for words and occur at least twice, (ids kept,) int64."""
+    return np.array([i for i in ids if frequency[i] >= 2 and not is_special(tokens[i])], dtype=np.int64)
 
 
 def neighbour_counts(texts: TokenizedTexts, size: int) -> dict[int, Any]:

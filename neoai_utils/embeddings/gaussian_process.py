@@ -38,8 +38,6 @@ def correct_by_context(
     base: Float32,
     donors: Integers,
     donor_rows: Float32,
-    *,
-    half_count: float = 8.0,
 ) -> tuple[Float32, Float32]:
     """Correct a repair from spelling by the context words of the tokens.
 
@@ -52,7 +50,6 @@ def correct_by_context(
         base: (lost, size) the repair's rows.
         donors: (donors,) ids of donors that occur at least twice in the texts (`cooccurrence.frequent`).
         donor_rows: (donors, size) what the repair gives for them when they are hidden (`damage.cross_fit`).
-        half_count: see `context_kernel`.
 
     Returns:
         (rows, left_out): the corrected rows, (lost, size) float32, and the row that each donor gets when it is left
@@ -61,7 +58,7 @@ def correct_by_context(
     frequency = counts(texts, len(damage.tokens))
     indices = np.flatnonzero(np.isin(damage.lost, frequent(damage.lost, damage.tokens, frequency)))
     ids = np.concatenate([donors, damage.lost[indices]])
-    kernel = context_kernel(texts, centred(damage, base), ids, half_count)
+    kernel = context_kernel(texts, centred(damage, base), ids)
     truth = damage.table[donors]
     noise, left_out = choose_noise(kernel, truth, donor_rows, damage.mean, frequency[donors])
     rows = base.copy()

@@ -36,10 +36,10 @@ BATCH = 16
 _PUBLISHED = (3, 7, 9, 12)  # of 12 blocks
 
 
-def class_embeddings(clip: Clip, names: Sequence[str], template: str = "a photo of a {}") -> Tensor:
-    """Return one unit vector per class name, (classes, width)."""
+def class_embeddings(clip: Clip, names: Sequence[str]) -> Tensor:
+    """Return one unit vector per class name, that of "a photo of a …", (classes, width)."""
     with torch.inference_mode():
-        embeddings = clip.embed_texts([template.format(name) for name in names])
+        embeddings = clip.embed_texts([f"a photo of a {name}" for name in names])
     refuse_nan(embeddings, "the vectors of the class names")
     return embeddings
 
@@ -144,9 +144,7 @@ def mean_features(
         yield np.mean(views, axis=0)
 
 
-def shifted_features(
-    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, batch: int = BATCH
-) -> Iterator[Float32]:
+def shifted_features(backbone: Backbone, images: Sequence[Picture], layers: Sequence[int]) -> Iterator[Float32]:
     """Yield features on a grid twice as fine from four passes at the trained size, shifted by half a patch.
 
     The border pixels are repeated outwards. Fine cell (2r + a, 2c + b) comes from the pass that was shifted by (a, b)
@@ -157,14 +155,13 @@ def shifted_features(
         backbone: the transformer.
         images: the pictures, of any sizes.
         layers: block numbers, 1 for the first.
-        batch: pictures per forward pass.
 
     Yields:
         (pictures, 2 * grid, 2 * grid, width) float32.
     """
     quarter = backbone.patch // 4
-    for start in range(0, len(images), batch):
-        pixels = normalised_pixels(backbone, images[start : start + batch])
+    for start in range(0, len(images), BATCH):
+        pixels = normalised_pixels(backbone, images[start : start + BATCH])
         padded = functional.pad(pixels, (quarter,) * 4, mode="replicate")
         rows = [torch.stack([_shifted_tokens(backbone, padded, layers, (a, b)) for b in (0, 1)], dim=3) for a in (0, 1)]
         fine = torch.stack(rows, dim=2)  # (batch, r, a, c, b, width)

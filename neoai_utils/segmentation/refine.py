@@ -31,6 +31,8 @@ __all__ = [
 
 T = TypeVar("T")
 _COLOUR_CLUSTERS = 5  # OpenCV fits five to each side and refuses fewer pixels
+_CERTAIN = 0.95  # from this estimate on a pixel stays animal, whatever its colour
+_ROUNDS = 2  # how often the colour models and the cut are computed
 
 
 def upsample(heat: Float32, size: tuple[int, int]) -> Float32:
@@ -94,19 +96,15 @@ def _local_lines(guide: Float32, target: Float32, radius: int, epsilon: float) -
     return box(slope), box(offset)
 
 
-def grab_cut(
-    picture: Picture, heat: Float32, *, start: float = 0.4, certain: float = 0.95, side: int = 240, rounds: int = 2
-) -> Float32:
+def grab_cut(picture: Picture, heat: Float32, *, start: float = 0.4, side: int = 240) -> Float32:
     """Return the graph cut of a picture that a map of estimates initialises.
 
     Args:
         picture: (height, width, 3) uint8.
         heat: (rows, columns) float32 map of any size.
         start: pixels at or above start as "probably animal", the others as "probably background"; the cut may change
-            both.
-        certain: pixels at or above are animal and those at or below 1 - certain are background, whatever their colour.
+            both, but not pixels at or above .95 or at or below .05.
         side: the shorter side in pixels of the downscaled picture that is cut.
-        rounds: how often the colour models and the cut are computed.
 
     Returns:
         (height, width) float32, 1 for animal and 0 for background, in between along the resized edge. If there is
@@ -117,12 +115,12 @@ def grab_cut(
     small = _downscaled(picture, side)
     estimate = upsample(heat, (small.shape[0], small.shape[1]))
     labels = np.where(estimate >= start, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[estimate >= certain], labels[estimate <= 1.0 - certain] = cv2.GC_FGD, cv2.GC_BGD
+    labels[estimate >= _CERTAIN], labels[estimate <= 1.0 - _CERTAIN] = cv2.GC_FGD, cv2.GC_BGD
     animal = labels % 2 == 1  # OpenCV's numbers of both kinds of foreground are odd
     if min(np.count_nonzero(animal), np.count_nonzero(~animal)) >= _COLOUR_CLUSTERS:
         cv2.setRNGSeed(0)  # k-means initialises the colour models
         models = np.zeros((2, 1, 65))
-        cv2.grabCut(np.ascontiguousarray(small), labels, None, models[0], models[1], rounds, cv2.GC_INIT_WITH_MASK)
+        cv2.grabCut(np.ascontiguousarray(small), labels, None, models[0], models[1], _ROUNDS, cv2.GC_INIT_WITH_MASK)
     return upsample((labels % 2).astype(np.float32), (picture.shape[0], picture.shape[1]))
 
 

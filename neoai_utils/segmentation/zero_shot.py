@@ -31,13 +31,14 @@ __all__ = [
 ]  # fmt: skip
 
 CANVAS = 224  # the organisers' working size in pixels
+_PICTURES, _PATCHES = 32, 49  # of a forward pass
 
 
-def closest_texts(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int = 32) -> Tensor:
+def closest_texts(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Tensor:
     """Return for each picture the closest of the text vectors (classes, width): (pictures, width)."""
     with torch.inference_mode():
-        starts = range(0, len(images), batch)
-        parts = [clip.embed_images(normalised_pixels(clip.backbone, images[s : s + batch])) for s in starts]
+        starts = range(0, len(images), _PICTURES)
+        parts = [clip.embed_images(normalised_pixels(clip.backbone, images[s : s + _PICTURES])) for s in starts]
         embeddings = torch.cat(parts)
         refuse_nan(embeddings, "the vectors of the pictures")
         return texts[(embeddings @ texts.T).argmax(dim=1)]
@@ -96,14 +97,13 @@ def best_head(
     return best, scores[best]
 
 
-def crop_maps(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int = 49) -> Float32:
+def crop_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Float32:
     """Return the organisers' maps (pictures, grid, grid) float32: similarity of every enlarged patch to the text.
 
     Args:
         clip: the model.
         images: the pictures.
         texts: one text vector per picture, (pictures, width), from `closest_texts`.
-        batch: patches per forward pass; 49 of CLIP ViT-B/16 take about 0.3 GB.
     """
     backbone = clip.backbone
     maps = []
@@ -114,7 +114,7 @@ def crop_maps(clip: Clip, images: Sequence[Picture], texts: Tensor, batch: int =
         with torch.inference_mode():
             embeddings = [
                 clip.embed_images(functional.interpolate(part, size=(backbone.side,) * 2, mode="bicubic"))
-                for part in torch.split(patches, batch)
+                for part in torch.split(patches, _PATCHES)
             ]
             maps.append((torch.cat(embeddings) @ text).reshape(backbone.grid, backbone.grid).cpu().numpy())
     return np.stack(maps)

@@ -101,6 +101,7 @@ def test_modules_stand_in_the_notebook_as_they_are(task: str) -> None:
     content, taken = bundle.bundle(task), collect(task)
     assert len(content) <= bundle.LIMIT
     assert content == bundle.bundle(task)
+    assert all(isinstance(cell["source"], str) for cell in json.loads(content)["cells"])
     cells = [cell for cell in library(content) if cell.cell_type == "code" and "installing.provide" not in cell.source]
     assert all(cell.metadata["_kg_hide-input"] and cell.metadata["jupyter"]["source_hidden"] for cell in cells)
     inlined = dict(re.findall(r"\A%%writefile (\S+)\n(.*)\Z", cell.source, re.DOTALL)[0] for cell in cells

@@ -228,7 +228,7 @@ def test_alternative_texts_say_what_the_notebook_says() -> None:
     assert [alt for alt in texts if alt] == [
         "Figure in “1. A look”. The dots are ours.",
         "Figure in “Closer”. Axes: time, score.",
-        "Figure in “Closer”. The ladder as horizontal bars in order, the ceiling as a line.",
+        "Figure in “Closer”. The ladder's rows as horizontal bars and the ceiling as a line.",
         "by hand",
     ]
 

@@ -130,7 +130,7 @@ def ground(name: str, rng: np.random.Generator) -> Picture:
 # ---------------------------------------------------------------------------------------------- the committed archive
 
 
-def derive(noto: Path, fluent: Path, target: Path = FILE) -> None:
+def derive(noto: Path, fluent: Path) -> None:
     """Make the archive from the two npm packages: every emoji that a concept uses, 64 pixels wide.
 
     Raises:
@@ -153,7 +153,7 @@ def derive(noto: Path, fluent: Path, target: Path = FILE) -> None:
                         members[f"{name}/{code}.png"] = buffer.getvalue()
         except (OSError, KeyError, tarfile.TarError) as error:
             raise DataError(f"{package} is not the package of {name} emoji: {error}.") from error
-    with atomic_path(target) as temporary, zipfile.ZipFile(temporary, "w") as written:
+    with atomic_path(FILE) as temporary, zipfile.ZipFile(temporary, "w") as written:
         for name in sorted(members):
             written.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), members[name])
 
