@@ -6,6 +6,11 @@ most memory of the GPU, then the totals beside what Kaggle gives.
 
 With a share below 1 the notebook is played twice, at half the share and at the share, and each cell's seconds and
 memory are continued along the line through both. Cells that scale are marked with ~. Scores mean nothing here.
+
+On a CPU the products of torch are counted (`counting`), which says how long a T4 would take: a cell in which they take
+more than a tenth of its time at this machine's speed is taken to run on the card, at `T4` operations a second, every
+other cell on the processor as here. `--record` keeps the totals in `rehearsed.json`, from which the notebooks and the
+README take them.
 """
 
 from __future__ import annotations
@@ -29,6 +34,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 from benchmarks import real_size
 from neoai_utils.commands import notebooks
 
+T4 = {2: 7e12, 4: 3e12}
+"""Bytes of a number -> operations a second that a T4 sustains, cautiously: a tenth and a third of what it is sold with.
+
+Stable Diffusion 1.5 draws a picture of 50 steps, 68e12 operations, in about 7 seconds on it in half precision.
+"""
+HALF, TWO_CARDS = ("task3", "task6", "task8"), ("task6",)  # computed in half precision on a T4; on both T4s
+RECORD = Path(__file__).with_name("rehearsed.json")
 LIMITS = "Kaggle: 12 hours, 4 cores, 30 GB of memory, two T4 of 15 GB each"
 
 
@@ -41,12 +53,14 @@ class Cost:
         seconds: wall time.
         resident: the kernel's most resident memory, GB.
         gpu: the most memory in use on the GPU, GB; None without a GPU.
+        products: operations of torch's products; 0 where they are not counted.
     """
 
     title: str
     seconds: float = 0.0
     resident: float = 0.0
     gpu: float | None = None
+    products: float = 0.0
 
 
 class Sampler(threading.Thread):
@@ -105,6 +119,8 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> 
     costs, started, heading = [], [0.0], [""]
     samplers: list[Sampler] = []
     gpu = bool(shutil.which("nvidia-smi")) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
+    counts = out / "counts.txt"
+    counts.unlink(missing_ok=True)
 
     def start(cell: Any, cell_index: int) -> None:
         if not samplers:
@@ -119,12 +135,16 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> 
         seconds = time.perf_counter() - started[0]
         time.sleep(0.15)  # at least one sample
         resident, graphics = samplers[0].take()
+        counted = counts.read_text(encoding="ascii").split() if counts.exists() else []
+        products = float(counted[-1]) - sum(cost.products for cost in costs) if counted else 0.0
         first = next((line for line in cell.source.splitlines() if line.strip()), "")
-        costs.append(Cost(f"[{cell_index}] {heading[0]}: {first[:44]}", seconds, resident, graphics if gpu else None))
+        costs.append(Cost(f"[{cell_index}] {heading[0]}: {first[:44]}", seconds, resident, graphics if gpu else None, products))
         print(f"  {costs[-1].title}  {seconds:.1f} s", flush=True)
 
+    os.environ["NEOAI_COUNTS"] = str(counts)
+    counting = Path(__file__).with_name("counting.py")
     client = nbclient.NotebookClient(
-        book, timeout=None, kernel_name="python3", on_cell_start=start, on_cell_executed=end,
+        book, timeout=None, extra_arguments=[] if gpu else [f"--IPKernelApp.exec_files=['{counting}']"], kernel_name="python3", on_cell_start=start, on_cell_executed=end,
         resources={"metadata": {"path": str(out)}},
     )  # fmt: skip
     try:
@@ -146,15 +166,66 @@ def continued(half: Sequence[Cost], whole: Sequence[Cost], share: float) -> list
         factor = (1 - share) / (share / 2)
         seconds = large.seconds + (factor * (large.seconds - small.seconds) if grows else 0.0)
         resident = large.resident + max(0.0, factor * (large.resident - small.resident) if grows else 0.0)
-        result.append((Cost(large.title, seconds, resident, large.gpu), grows))
+        products = large.products + factor * (large.products - small.products)
+        result.append((Cost(large.title, seconds, resident, large.gpu, products), grows))
     return result
+
+
+def machine_speed() -> float:
+    """Return the operations a second of a large product in float32 on this machine's cores."""
+    import torch
+
+    matrix = torch.randn(2048, 2048)
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        matrix @ matrix
+        times.append(time.perf_counter() - start)
+    return 2 * 2048**3 / min(times)
+
+
+def on_cards(task: str, costs: Sequence[Cost], speed: float, cards: int) -> float:
+    """Return the seconds that the cells would take on a host with one or two T4s.
+
+    Args:
+        task: decides the number format, and whether the notebook uses two cards.
+        costs: of the cells on this machine's CPU.
+        speed: operations a second of this machine.
+        cards: 1 or 2.
+    """
+    rate = T4[2 if task in HALF else 4] * (cards if task in TWO_CARDS else 1)
+    return sum(
+        cost.products / rate if cost.products > 0.1 * speed * cost.seconds else cost.seconds for cost in costs
+    )
+
+
+def record(task: str, costs: Sequence[Cost], share: float, values: Mapping[str, object]) -> None:
+    """Keep the totals of a play on a CPU in `rehearsed.json`."""
+    speed = machine_speed()
+    kept = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
+    kept[task] = {
+        "share": share,
+        "parameters": dict(values),
+        "cores": os.cpu_count(),
+        "hours": round(sum(cost.seconds for cost in costs) / 3600, 3),
+        "resident_gb": round(max(cost.resident for cost in costs), 1),
+        "products": sum(cost.products for cost in costs),
+        "products_a_second": round(speed),
+        "hours_on_one_t4": round(on_cards(task, costs, speed, 1) / 3600, 3),
+        "hours_on_two_t4": round(on_cards(task, costs, speed, 2) / 3600, 3),
+    }
+    text = json.dumps(dict(sorted(kept.items())), indent=1) + "\n"
+    RECORD.write_text(text, encoding="utf-8")
 
 
 def show(costs: Sequence[tuple[Cost, bool]], share: float, device: str) -> None:
     """Print the table and the totals."""
     for cost, grows in costs:
         graphics = "" if cost.gpu is None else f"{cost.gpu:6.1f} GB"
-        print(f"{cost.title:78.78} {'~' if grows else ' '}{cost.seconds:9.1f} s {cost.resident:6.1f} GB {graphics}")
+        counted = f"{cost.products / 1e12:9.2f}e12" if cost.products else " " * 12
+        print(
+            f"{cost.title:78.78} {'~' if grows else ' '}{cost.seconds:9.1f} s {counted} {cost.resident:6.1f} GB {graphics}"
+        )
     seconds = sum(cost.seconds for cost, _ in costs)
     resident = max(cost.resident for cost, _ in costs)
     print(f"total on {device}, {os.cpu_count()} cores: {seconds / 3600:.2f} h, {resident:.1f} GB resident", end="")
@@ -171,6 +242,7 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--keep", type=Path, help="keep the folders here and use those that are here")
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
+    parser.add_argument("--record", action="store_true", help="keep the totals in rehearsed.json")
     given = parser.parse_args()
     task = f"task{given.task}"
     if given.device == "cpu":
@@ -178,11 +250,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as name:
         top = given.keep or Path(name)
         shares = (given.share,) if given.share == 1 else (given.share / 2, given.share)
-        parameters = _parameters(task, top / f"{task}-models")
-        parameters |= notebooks.typed(notebooks.find_notebook(task), dict(given.p))
+        chosen = notebooks.typed(notebooks.find_notebook(task), dict(given.p))
+        parameters = _parameters(task, top / f"{task}-models") | chosen
         plays = [_one(task, top / f"{task}-{share:g}", share, parameters) for share in shares]
     pairs = [(cost, False) for cost in plays[0]] if len(plays) == 1 else continued(*plays, given.share)
     show(pairs, given.share, given.device)
+    if given.device == "cpu":
+        costs, speed = [cost for cost, _ in pairs], machine_speed()
+        one, two = (on_cards(task, costs, speed, cards) / 3600 for cards in (1, 2))
+        print(f"predicted from the counted products: {one:.2f} h on one T4, {two:.2f} h on two")
+        if given.record:
+            record(task, costs, given.share, chosen)
 
 
 def _parameters(task: str, folder: Path) -> dict[str, object]:

@@ -88,16 +88,21 @@ _ALL = (
         "share of texts in the human window with their content kept", True, 0.07, None, 0.32,
         Needs(
             gpu=True,
-            online="google/gemma-2-2b, its sparse autoencoders, the detector and MiniLM",
+            online="google/gemma-2-2b, the detector and MiniLM",
             attach="Gemma's licence must be accepted: on Kaggle, attach the model google/gemma-2 (framework "
             "Transformers, variation gemma-2-2b), which is found automatically, or add a secret HF_TOKEN. Attach "
             "hc3.csv as a dataset, too.",
             unused=("gguf",),
+            conditions={"sae_lens": "ladder"},
         ),
     ),
     Competition(
         "task4", "Cluster pictures", _SLUG + "cluster-pictures", "clustering",
-        "adjusted Rand index", True, 0.02, 0.08, 0.11, Needs(online="EfficientNet-Lite0"),
+        "adjusted Rand index", True, 0.02, 0.08, 0.11, Needs(
+            online="TinyViT, else EfficientNet-Lite0",
+            attach="Without internet, attach the files of timm/tiny_vit_5m_224.dist_in22k_ft_in1k as a dataset and "
+            "name their folder in the parameter network.",
+        ),
     ),
     Competition(
         "task5", "Broken BERT", _SLUG + "broken-bert", "embeddings",

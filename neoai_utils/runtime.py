@@ -23,13 +23,16 @@ if TYPE_CHECKING:
     from accelerate import Accelerator
 
 __all__ = [
+    "LONG_HOURS",
     "PeakMemory",
     "Stopwatch",
+    "announce_hours",
     "fast_dtype",
     "fitting_torchao",
     "host",
     "kaggle_folder",
     "own_rows",
+    "peak_gpu_mb",
     "peak_memory_mb",
     "pick_device",
     "progress",
@@ -39,6 +42,9 @@ __all__ = [
     "stopwatch",
     "versions",
 ]
+
+LONG_HOURS = 6.0
+"""A run that takes longer is announced before it starts."""
 
 T = TypeVar("T")
 _MINUTE = 60  # seconds between two lines of progress
@@ -176,6 +182,18 @@ def stopwatch() -> Iterator[Stopwatch]:
         watch.stop()
 
 
+def announce_hours(work: str, hours: float, remedy: str) -> None:
+    """Print one line about a work that takes more than `LONG_HOURS`; print nothing about a shorter one.
+
+    Args:
+        work: what takes long, the beginning of a sentence.
+        hours: the estimate for this machine.
+        remedy: what makes it faster, a sentence.
+    """
+    if hours > LONG_HOURS:
+        print(f"THIS TAKES LONG: {work} about {hours:.0f} hours on this machine. {remedy}")
+
+
 def peak_memory_mb() -> float | None:
     """Return the peak memory of this process in MB (2**20 bytes); None if the system has no such counter."""
     try:
@@ -184,6 +202,15 @@ def peak_memory_mb() -> float | None:
         return None
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
     return max(peak, _earlier_peak)
+
+
+def peak_gpu_mb() -> float | None:
+    """Return the peak of the tensors on all CUDA cards in MB (2**20 bytes), added up; None if no card was used."""
+    torch = sys.modules.get("torch")
+    if torch is None or not torch.cuda.is_initialized():
+        return None
+    cards = range(torch.cuda.device_count())
+    return float(sum(torch.cuda.max_memory_allocated(card) for card in cards) / 2**20)
 
 
 class PeakMemory:
@@ -291,7 +318,7 @@ def _write_line(line: Any, text: str) -> Any:
     from IPython.display import display
 
     if line is None:
-        return display({"text/plain": text}, raw=True, display_id=True)
+        return display({"text/plain": text}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
     line.update({"text/plain": text}, raw=True)
     return line
 
@@ -299,14 +326,14 @@ def _write_line(line: Any, text: str) -> Any:
 def fast_dtype(device: torch.device) -> torch.dtype:
     """Return the number format in which a device multiplies fastest without emulation.
 
-    bfloat16 on GPUs that have it in hardware (compute capability 8.0 and above), float16 on older ones such as the T4
-    and on Apple's, float32 on a CPU.
+    bfloat16 on CUDA cards that have it in hardware (compute capability 8.0 and above), float16 on older ones such as
+    the T4, float32 elsewhere.
     """
     import torch
 
-    if device.type == "cuda":
-        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
-    return torch.float16 if device.type == "mps" else torch.float32
+    if device.type != "cuda":
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
 
 
 def quiet_libraries() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Literal
 
 from neoai_utils import competitions, discovery, runtime, storage, submissions
 from neoai_utils.competitions import COMPETITIONS, Competition
+from neoai_utils.costs import CellCosts
 from neoai_utils.errors import AssetError, NeoaiError, SubmissionError
 from neoai_utils.miniatures import build_miniature
 from neoai_utils.scores import Grades, Ladder, Role, Row, recovered
@@ -61,6 +62,7 @@ class Workspace:
         """Start the ladder and the clock."""
         self.ladder = Ladder(self.competition.metric, self.competition.higher_is_better)
         self._watch = runtime.Stopwatch()
+        self._costs = CellCosts()
         self._files = files_of(self.competition)
 
     def __repr__(self) -> str:
@@ -208,6 +210,7 @@ class Workspace:
             "recovered": recovered(roles["ours"], roles["baseline"], self.ceiling),
             "seconds": self._watch.seconds,
             "peak_memory_mb": runtime.peak_memory_mb(),
+            "cells": [asdict(cost) for cost in self._costs.rows()],
             "seed": self.seed,
             "versions": runtime.versions(*_PACKAGES),
             "submission_sha256": checksum,

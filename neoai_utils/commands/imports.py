@@ -18,7 +18,10 @@ from neoai_utils.commands import notebooks
 from neoai_utils.competitions import ABSENT, COMPETITIONS
 from neoai_utils.errors import DataError
 
-__all__ = ["ROOT", "Contents", "collect", "packages"]
+__all__ = ["MINIATURE_TAG", "ROOT", "Contents", "collect", "packages"]
+
+MINIATURE_TAG = "miniature"
+"""Tag of cells that do nothing on the competition's own files: an upload does not carry what they import."""
 
 ROOT = Path(__file__).resolve().parents[2]
 _PACKAGE = "neoai_utils"
@@ -52,7 +55,7 @@ def collect(task: str) -> Contents:
         DataError: the notebook is missing or holds code that is no Python.
     """
     facts = COMPETITIONS[task]
-    imported = {name for tree in _trees(task) for name in _imports(tree)}
+    imported = {name for tree in _trees(task, without=MINIATURE_TAG) for name in _imports(tree)}
     # The workspace imports a task's `files` through importlib.
     reached = _closure(imported | {f"{_PACKAGE}.{facts.technique}.files"})
     absent = {name.partition(".")[0] for name in reached} & (ABSENT - set(facts.needs.unused))
@@ -79,10 +82,10 @@ def packages(task: str) -> list[str]:
     return sorted(top for top in tops if installing.requirement(top))
 
 
-def _trees(task: str) -> Iterator[ast.AST]:
-    """Yield the syntax trees of a notebook's code cells."""
+def _trees(task: str, without: str = "") -> Iterator[ast.AST]:
+    """Yield the syntax trees of a notebook's code cells, but for those with a tag."""
     for number, cell in enumerate(notebooks.read(notebooks.find_notebook(task)).cells):
-        if cell.cell_type == "code":
+        if cell.cell_type == "code" and without not in cell.metadata.get("tags", []):
             try:
                 yield ast.parse(cell.source)
             except SyntaxError as error:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from neoai_utils import storage
 from neoai_utils.commands import notebooks
+from neoai_utils.commands.imports import MINIATURE_TAG
 from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import NeoaiError
@@ -25,6 +26,7 @@ __all__ = [
 
 # the lines that `offline.packages` prints in the first run only
 _DOWNLOADS = re.compile(r"^fetching \S+ \(\d+ MB, once\)\n", re.MULTILINE)
+_TAGS = ("parameters", "nbsphinx-thumbnail", MINIATURE_TAG)  # those that mean something to us
 _ROW = re.compile(r"^\| \[.*\]\((notebooks/task\d\.ipynb)\) \|.*$", re.MULTILINE)
 
 
@@ -51,7 +53,7 @@ def store(run: Run) -> Path:
     cost = _cost(run)
     for number, cell in enumerate(book.cells):
         cell.id = f"cell-{number:02d}"
-        tags = [t for t in cell.metadata.get("tags", []) if t in ("parameters", "nbsphinx-thumbnail")]
+        tags = [t for t in cell.metadata.get("tags", []) if t in _TAGS]
         cell.metadata = nbformat.NotebookNode({"tags": tags} if tags else {})
         cell.source = update_section(cell.source, "cost", cost)
         if cell.cell_type == "code":

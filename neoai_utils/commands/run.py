@@ -13,16 +13,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from neoai_utils import runtime, storage
 from neoai_utils.commands import notebooks
 from neoai_utils.errors import DataError
 from neoai_utils.workspace import RESULTS, SUBMISSION
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
 __all__ = ["Run", "default_jobs", "execute", "run", "run_all", "run_into", "shared_cores"]
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
+_SECTION = re.compile(r"## \S")
 
 
 @dataclass(frozen=True)
@@ -87,6 +91,10 @@ def run_into(folder: Path, task: str, notebook: Path, values: Mapping[str, objec
     with runtime.stopwatch() as watch:
         error = execute(notebook, target, values)
     results = None if error else _read_results(folder)
+    if results is not None:
+        results = _with_sections(results, notebooks.read(target))
+        with storage.atomic_path(folder / RESULTS) as temporary:
+            temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     if results is None and error is None:
         error = f"the notebook wrote no readable {RESULTS}"
     return Run(task, folder, watch.seconds, results, error)
@@ -106,6 +114,25 @@ def _read_results(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return results
+
+
+def _with_sections(results: Mapping[str, Any], book: NotebookNode) -> dict[str, Any]:
+    """Return the results with `sections` in the place of `cells`: the costs under each numbered heading.
+
+    A section holds its `title`, the `seconds` of its cells and the peaks of memory by its end.
+    """
+    costs = {cost["cell"]: cost for cost in results.get("cells", [])}
+    sections: dict[str, dict[str, Any]] = {}
+    title = ""
+    for cell in book.cells:
+        if cell.cell_type == "markdown":
+            title = next((line.removeprefix("## ") for line in cell.source.splitlines() if _SECTION.match(line)), title)
+        elif (cost := costs.get(cell.execution_count)) is not None:
+            seconds = sections.get(title, {}).get("seconds", 0.0) + cost["seconds"]
+            peaks = {name: cost[name] for name in ("peak_memory_mb", "peak_gpu_mb")}
+            sections[title] = {"title": title, "seconds": round(seconds, 2), **peaks}
+    kept = {name: value for name, value in results.items() if name != "cells"}
+    return kept | {"sections": list(sections.values())}
 
 
 def run_all(

@@ -20,9 +20,9 @@ import numpy as np
 import torch
 
 from neoai_utils.crosslingual.encoding import IGNORED
-from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, new_accelerator, number_format
+from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, new_accelerator
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import own_rows, pick_device, progress, seed_everything
+from neoai_utils.runtime import fast_dtype, own_rows, pick_device, progress, seed_everything
 
 if TYPE_CHECKING:
     from accelerate import Accelerator
@@ -81,7 +81,7 @@ def continue_pretraining(
             mask_probability=mask_probability,
         )  # fmt: skip
 
-    return in_float32_if_nan(train, number_format(pick_device(quiet=True)))
+    return in_float32_if_nan(train, fast_dtype(pick_device(quiet=True)))
 
 
 def _pretrained(

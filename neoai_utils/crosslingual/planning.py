@@ -16,18 +16,18 @@ import numpy as np
 
 from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.training import TrainingPlan, UtteranceSource, fine_tune
-from neoai_utils.runtime import pick_device, stopwatch
+from neoai_utils.runtime import announce_hours, pick_device, stopwatch
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["at_most", "batch_size", "hours_warning", "planned"]
+__all__ = ["announce_trainings", "at_most", "batch_size", "planned"]
 
 T = TypeVar("T")
 _UPDATES = 90  # of a pass over the sentences, at least
 _STEPS = 250  # updates of a training, at least
 _SHALLOW = 6  # layers
-_LONG, _GOAL = 6.0, 2.0  # hours: a play that takes longer is announced, and a setting offered that takes this long
+_GOAL = 2.0  # hours of the smaller setting that is offered
 
 
 def batch_size(sentences: int, most: int = 64) -> int:
@@ -72,12 +72,13 @@ def at_most(items: Sequence[T], count: int, name: str, seed: int) -> tuple[T, ..
     return tuple(items[index] for index in sorted(kept.tolist()))
 
 
-def hours_warning(
+def announce_trainings(
     encoder: PreTrainedModel, collate: Collator, source: UtteranceSource, plan: TrainingPlan, trainings: float
-) -> str:
-    """Return a warning if the trainings would take more than six hours on this machine's CPU, else an empty text.
+) -> None:
+    """Print the hours of the trainings on this machine's CPU, and how to take fewer, if they are too many.
 
-    Three updates are timed, one as a warm-up. On a GPU nothing is measured.
+    Three updates are timed, one as a warm-up. On a GPU nothing is measured or printed. What is too long says
+    `runtime.LONG_HOURS`.
 
     Args:
         encoder: of the trainings.
@@ -87,18 +88,16 @@ def hours_warning(
         trainings: their number; a part for a shorter one.
     """
     if pick_device(quiet=True).type != "cpu":
-        return ""
+        return
     seconds = []
     for steps in (1, 3):
         with stopwatch() as watch:
             fine_tune(encoder, collate, [source], replace(plan, steps=steps), seed=0)
         seconds.append(watch.seconds)
-    update = max(0.0, seconds[1] - seconds[0]) / 2
-    hours = update * plan.steps * trainings / 3600
-    if hours <= _LONG:
-        return ""
-    fewer = max(1, int(plan.steps * _GOAL / hours))
-    return (
-        f"No GPU: {trainings:g} trainings of {plan.steps:,} updates at {update:.1f} s each take about {hours:.0f} "
-        f"hours here. Turn on a GPU, or set the parameter steps to {fewer}: then it is about {_GOAL:g} hours."
+    update = max(1e-3, seconds[1] - seconds[0]) / 2
+    fewer = max(1, int(_GOAL * 3600 / (update * trainings)))
+    announce_hours(
+        f"{trainings:g} trainings of {plan.steps:,} updates at {update:.1f} s take",
+        update * plan.steps * trainings / 3600,
+        f"Turn on a GPU, or set the parameter steps to {fewer}: then it is about {_GOAL:g} hours.",
     )

@@ -25,17 +25,10 @@ from neoai_utils.runtime import pick_device, refuse_nan
 if TYPE_CHECKING:
     from accelerate import Accelerator
 
-__all__ = ["Updates", "in_float32_if_nan", "new_accelerator", "number_format"]
+__all__ = ["Updates", "in_float32_if_nan", "new_accelerator"]
 
 T = TypeVar("T")
 _CHECKED_EVERY = 50  # updates; a check waits for the card
-
-
-def number_format(device: torch.device) -> torch.dtype:
-    """Return the format for a network's products: bfloat16 or float16 on CUDA cards, else float32."""
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.get_device_capability(device)[0] >= 8 else torch.float16
 
 
 def in_float32_if_nan(train: Callable[[torch.dtype], T], dtype: torch.dtype) -> T:

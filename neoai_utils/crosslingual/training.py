@@ -19,10 +19,10 @@ import torch
 
 from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel, loss
-from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, new_accelerator, number_format
+from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, new_accelerator
 from neoai_utils.crosslingual.utterances import Utterance
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import own_rows, pick_device, progress, seed_everything
+from neoai_utils.runtime import fast_dtype, own_rows, pick_device, progress, seed_everything
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -89,7 +89,7 @@ def fine_tune(
     """
     return in_float32_if_nan(
         lambda dtype: _fine_tuned(encoder, collate, sources, plan, seed, dtype=dtype),
-        number_format(pick_device(quiet=True)),
+        fast_dtype(pick_device(quiet=True)),
     )
 
 

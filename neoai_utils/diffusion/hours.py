@@ -11,22 +11,19 @@ from typing import TYPE_CHECKING
 import torch
 
 from neoai_utils.diffusion.texts import states
-from neoai_utils.runtime import stopwatch
+from neoai_utils.runtime import LONG_HOURS, announce_hours, stopwatch
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
 
     from neoai_utils.diffusion.generation import Sampling
 
-__all__ = ["LIMIT", "announce", "shorter"]
-
-LIMIT = 6.0
-"""Hours; a run that takes longer is announced."""
+__all__ = ["announce", "shorter"]
 
 
 @torch.no_grad()
 def announce(pipe: StableDiffusionPipeline, sampling: Sampling, pictures: int) -> None:
-    """Print the hours that drawing takes, and how to take fewer, if they are more than `LIMIT`.
+    """Print the hours that drawing takes, and how to take fewer, if they are too many (`runtime.LONG_HOURS`).
 
     One step and one decoding are measured. On a GPU nothing is measured or printed.
 
@@ -44,22 +41,18 @@ def announce(pipe: StableDiffusionPipeline, sampling: Sampling, pictures: int) -
     with stopwatch() as decoding:
         pipe.vae.decode(noise)
     hours = pictures * ((sampling.steps + 1) * step.seconds + decoding.seconds) / 3600
-    if hours > LIMIT:
-        steps, left = shorter(step.seconds, decoding.seconds, pictures)
-        print(
-            f"THIS TAKES LONG: {pictures} pictures of {sampling.steps} steps are about {hours:.0f} hours on this "
-            f"processor. Switch a GPU on, or set the parameter steps to {steps}: about {left:.0f} hours, with coarser "
-            "pictures."
-        )
+    steps, left = shorter(step.seconds, decoding.seconds, pictures)
+    remedy = f"Turn on a GPU, or set the parameter steps to {steps}: about {left:.0f} hours, with coarser pictures."
+    announce_hours(f"drawing {pictures} pictures of {sampling.steps} steps takes", hours, remedy)
 
 
 def shorter(step: float, decoding: float, pictures: int) -> tuple[int, float]:
-    """Return the most steps, at least one, with which pictures take at most `LIMIT` hours, and their hours.
+    """Return the most steps, at least one, with which pictures take at most `LONG_HOURS`, and their hours.
 
     Args:
         step: seconds of one evaluation of the network; a picture takes one more than it has steps.
         decoding: seconds of one decoding.
         pictures: to be drawn.
     """
-    steps = max(1, int((LIMIT * 3600 / pictures - decoding) / step) - 1)
+    steps = max(1, int((LONG_HOURS * 3600 / pictures - decoding) / step) - 1)
     return steps, pictures * ((steps + 1) * step + decoding) / 3600

@@ -23,7 +23,7 @@ from neoai_utils.steering.detector import Detector, load_classifier, read_detect
 from neoai_utils.steering.encoder import Encoder, load_encoder
 from neoai_utils.steering.generation import Sampling, Writer
 from neoai_utils.steering.metric import Window
-from neoai_utils.steering.precision import fast_dtype
+from neoai_utils.steering.precision import writer_dtype
 
 if TYPE_CHECKING:
     from sae_lens import SAE
@@ -135,7 +135,7 @@ def open_setup(
         writer, detector = pretrained.find(writer, "writer"), pretrained.find(detector, "detector")
         encoder, classifier = load_encoder(), load_classifier(detector, device)  # the smaller ones first
         encoder.model.to(device)
-        model = load_writer(writer, dtype or fast_dtype(device), device)
+        model = load_writer(writer, dtype or writer_dtype(device), device)
         setup = Setup(model, _COMPETITION, classifier, _WINDOW, encoder, _LAYERS, sae)
     sampling = replace(setup.sampling, new_tokens=new_tokens or setup.sampling.new_tokens)
     return replace(setup, sampling=sampling)

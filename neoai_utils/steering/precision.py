@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 import torch
 
 from neoai_utils.errors import NotANumberError
+from neoai_utils.runtime import fast_dtype
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-__all__ = ["fast_dtype", "retried"]
+__all__ = ["retried", "writer_dtype"]
 
 
 class HasModel(Protocol):
@@ -36,14 +37,14 @@ T = TypeVar("T")
 W = TypeVar("W", bound=HasModel)
 
 
-def fast_dtype(device: torch.device) -> str:
+def writer_dtype(device: torch.device) -> str:
     """Return the name of the number format for a writer of billions of parameters on this device.
 
-    It is "bfloat16"; "float16" on CUDA cards below compute capability 8; "float32" on a CPU without AVX-512, where
-    matrix products in bfloat16 are many times slower.
+    On a CUDA card it is that of `runtime.fast_dtype`. A CPU gets "bfloat16" to save memory, but "float32" if it has no
+    AVX-512, because matrix products in bfloat16 are many times slower then.
     """
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) < (8, 0):
-        return "float16"
+    if device.type == "cuda":
+        return str(fast_dtype(device)).removeprefix("torch.")
     if device.type == "cpu" and torch.backends.cpu.get_cpu_capability() in ("DEFAULT", "AVX2"):
         return "float32"
     return "bfloat16"

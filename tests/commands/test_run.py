@@ -79,3 +79,21 @@ while not all((here.parent / task / "begun").exists() for task in ("task5", "tas
 def test_a_missing_notebook_is_named(shelf: Path) -> None:
     with pytest.raises(DataError, match="task5.ipynb does not exist; existing notebooks: none"):
         run("task5")
+
+
+def test_costs_are_added_up_by_section() -> None:
+    """The numbered headings divide the cells; a cell that did not run since the workspace was opened counts nowhere."""
+    heading, code = nbformat.v4.new_markdown_cell, nbformat.v4.new_code_cell
+    cells = [code("0"), heading("## 1. The data\n\nText."), code("1"), code("2"), heading("### More"), code("3")]
+    cells += [heading("## 2. The choice"), code("4"), heading("## 3. Try this"), code("5")]
+    for number, cell in enumerate(cell for cell in cells if cell.cell_type == "code"):
+        cell.execution_count = number + 1
+    costs = [{"cell": n, "seconds": float(n), "peak_memory_mb": 10.0 * n, "peak_gpu_mb": None} for n in range(2, 6)]
+    found = runs._with_sections({"ours": 1.0, "cells": costs}, nbformat.v4.new_notebook(cells=cells))
+    assert found == {
+        "ours": 1.0,
+        "sections": [
+            {"title": "1. The data", "seconds": 9.0, "peak_memory_mb": 40.0, "peak_gpu_mb": None},
+            {"title": "2. The choice", "seconds": 5.0, "peak_memory_mb": 50.0, "peak_gpu_mb": None},
+        ],
+    }

@@ -8,7 +8,7 @@ import pytest
 
 from neoai_utils.crosslingual import planning
 from neoai_utils.crosslingual.encoding import Collator
-from neoai_utils.crosslingual.planning import at_most, batch_size, hours_warning, planned
+from neoai_utils.crosslingual.planning import announce_trainings, at_most, batch_size, planned
 from neoai_utils.crosslingual.training import TrainingPlan, UtteranceSource
 from tests.crosslingual.conftest import LABELS, PLAY, WAKE
 
@@ -45,10 +45,11 @@ def test_too_many_texts_are_told(capsys):
     assert at_most(texts, 100, "texts", 0) == some
 
 
-def test_long_trainings_are_told_before_they_start(monkeypatch, encoder, tokenizer):
+def test_long_trainings_are_told_before_they_start(monkeypatch, encoder, tokenizer, capsys):
     source = UtteranceSource([WAKE, PLAY])
     plan = TrainingPlan(steps=1000, batch=2, learning_rate=1e-3)
-    assert hours_warning(encoder, Collator(tokenizer, LABELS), source, plan, trainings=1) == ""
+    announce_trainings(encoder, Collator(tokenizer, LABELS), source, plan, trainings=1)
+    assert capsys.readouterr().out == ""
 
     class Watch:
         """Ten seconds of preparation and nine seconds an update."""
@@ -65,8 +66,10 @@ def test_long_trainings_are_told_before_they_start(monkeypatch, encoder, tokeniz
     done = [0]
     monkeypatch.setattr(planning, "stopwatch", Watch)
     monkeypatch.setattr(planning, "fine_tune", lambda *given, seed: done.append(given[3].steps))
-    text = hours_warning(encoder, Collator(tokenizer, LABELS), source, plan, trainings=4)
-    assert "4 trainings of 1,000 updates at 9.0 s each take about 10 hours" in text
+    announce_trainings(encoder, Collator(tokenizer, LABELS), source, plan, trainings=4)
+    text = capsys.readouterr().out
+    assert "4 trainings of 1,000 updates at 9.0 s take about 10 hours" in text
     assert "set the parameter steps to 200: then it is about 2 hours" in text
     monkeypatch.setattr(planning, "pick_device", lambda *, quiet: SimpleNamespace(type="cuda"))
-    assert hours_warning(encoder, Collator(tokenizer, LABELS), source, plan, trainings=4) == ""
+    announce_trainings(encoder, Collator(tokenizer, LABELS), source, plan, trainings=4)
+    assert capsys.readouterr().out == ""

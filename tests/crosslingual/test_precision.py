@@ -11,7 +11,7 @@ from transformers import XLMRobertaConfig, XLMRobertaModel
 from neoai_utils.crosslingual import training
 from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel
-from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, number_format
+from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan
 from neoai_utils.crosslingual.prediction import labelled, predict
 from neoai_utils.crosslingual.training import TrainingPlan, UtteranceSource, fine_tune
 from neoai_utils.errors import NotANumberError
@@ -21,24 +21,9 @@ PLAN = TrainingPlan(steps=80, batch=4, learning_rate=1e-2)
 BOTH = [UtteranceSource([WAKE, PLAY])]
 
 
-@pytest.mark.parametrize(
-    ("kind", "capability", "dtype"),
-    [
-        ("cpu", None, torch.float32),
-        ("mps", None, torch.float32),
-        ("cuda", (7, 5), torch.float16),
-        ("cuda", (8, 0), torch.bfloat16),
-        ("cuda", (9, 0), torch.bfloat16),
-    ],
-)
-def test_the_format_that_a_device_multiplies_fastest(monkeypatch, kind, capability, dtype):
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _: capability)
-    assert number_format(torch.device(kind)) == dtype
-
-
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
 def test_it_learns_in_half_precision_and_the_weights_stay_in_float32(monkeypatch, encoder, tokenizer, dtype):
-    monkeypatch.setattr(training, "number_format", lambda _: dtype)
+    monkeypatch.setattr(training, "fast_dtype", lambda _: dtype)
     collate = Collator(tokenizer, LABELS)
     model = fine_tune(encoder, collate, BOTH, PLAN, seed=0)
     assert {weights.dtype for weights in model.parameters()} == {torch.float32}
@@ -47,7 +32,7 @@ def test_it_learns_in_half_precision_and_the_weights_stay_in_float32(monkeypatch
 
 def test_nan_in_half_precision_is_trained_again_in_float32(monkeypatch, encoder, tokenizer, capsys):
     plain = fine_tune(encoder, Collator(tokenizer, LABELS), BOTH, PLAN, seed=0).state_dict()
-    monkeypatch.setattr(training, "number_format", lambda _: torch.bfloat16)
+    monkeypatch.setattr(training, "fast_dtype", lambda _: torch.bfloat16)
     compute = training.loss
 
     def overflow(model, batch):

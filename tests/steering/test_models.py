@@ -36,7 +36,7 @@ def test_the_competitions_models_by_name(tmp_path: Path, words, encoder, monkeyp
     requested = []
     monkeypatch.setattr(autoencoders, "from_hub", lambda *names: requested.append(names))
     monkeypatch.setattr(models, "load_encoder", lambda: encoder)
-    monkeypatch.setattr(models, "fast_dtype", lambda device: "float32")
+    monkeypatch.setattr(models, "writer_dtype", lambda device: "float32")
     names = tmp_path, str(tmp_path / "gemma"), str(tmp_path / "detector-model"), torch.device("cpu")
     setup = models.open_setup(*names)
     shorter = models.open_setup(*names, dtype="float16", new_tokens=64)

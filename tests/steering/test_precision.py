@@ -27,7 +27,7 @@ from tests.steering.conftest import tiny
 def test_the_format_is_what_the_device_computes_fast(monkeypatch, device, capability, instructions, expected) -> None:
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: instructions)
-    assert precision.fast_dtype(torch.device(device)) == expected
+    assert precision.writer_dtype(torch.device(device)) == expected
 
 
 def test_a_writer_that_overflows_in_float16_goes_on_in_bfloat16(capsys: pytest.CaptureFixture) -> None:

@@ -1,0 +1,52 @@
+"""Run in a kernel as it starts: counts the multiplications and additions of torch's products, cell by cell.
+
+After each cell the total so far is appended as a line to the file that `$NEOAI_COUNTS` names. The counts say how long
+the same cell would take on a card whose speed is known.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
+
+
+class Products(TorchDispatchMode):
+    """Counts while it is entered; `total` are operations, two for each multiplication with its addition."""
+
+    total = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Call an operator and add its count; a composite one, as inference mode leaves it, in its parts."""
+        kwargs = kwargs or {}
+        count = flop_registry.get(func._overloadpacket)
+        if count is None:
+            with self:
+                parts = func.decompose(*args, **kwargs)
+            if parts is not NotImplemented:
+                return parts
+        result = func(*args, **kwargs)
+        if count is not None:
+            self.total += count(*args, **kwargs, out_val=result)
+        return result
+
+
+def start(target: Path) -> None:
+    """Count from now on in this thread, and append the total to a file after each cell."""
+    from IPython import get_ipython
+
+    counter = Products()
+    counter.__enter__()
+
+    def note(_result: object) -> None:
+        with target.open("a", encoding="ascii") as file:
+            file.write(f"{counter.total}\n")
+
+    get_ipython().events.register("post_run_cell", note)
+
+
+if "NEOAI_COUNTS" in os.environ:
+    start(Path(os.environ["NEOAI_COUNTS"]))

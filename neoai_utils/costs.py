@@ -1,0 +1,57 @@
+"""What each cell of a running notebook costs: seconds, and memory of the process and of the GPUs."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from neoai_utils.runtime import peak_gpu_mb, peak_memory_mb
+
+__all__ = ["CellCost", "CellCosts"]
+
+
+@dataclass(frozen=True)
+class CellCost:
+    """The cost of one executed cell.
+
+    Attributes:
+        cell: number of the execution, as in the cell's brackets.
+        seconds: wall time.
+        peak_memory_mb: peak memory of the process by the end of the cell, in 2**20 bytes; None if it is not known.
+        peak_gpu_mb: peak memory of all GPUs by then, likewise; None without a GPU.
+    """
+
+    cell: int
+    seconds: float
+    peak_memory_mb: float | None
+    peak_gpu_mb: float | None
+
+
+class CellCosts:
+    """The costs of the cells from the current one on; without a notebook there are none."""
+
+    def __init__(self) -> None:
+        """Begin with the current cell."""
+        self._ended: list[CellCost] = []
+        self._start = time.perf_counter()
+        get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
+        self._shell: Any = get_ipython()
+        if self._shell is not None:
+            self._shell.events.register("pre_run_cell", self._begin)
+            self._shell.events.register("post_run_cell", self._end)
+
+    def rows(self) -> list[CellCost]:
+        """Return the cost of each cell that ended, and of the current one up to now."""
+        return [] if self._shell is None else [*self._ended, self._now()]
+
+    def _begin(self, info: object) -> None:
+        self._start = time.perf_counter()
+
+    def _end(self, result: object) -> None:
+        self._ended.append(self._now())
+
+    def _now(self) -> CellCost:
+        seconds = time.perf_counter() - self._start
+        return CellCost(self._shell.execution_count, round(seconds, 2), peak_memory_mb(), peak_gpu_mb())
