@@ -138,7 +138,9 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> 
         counted = counts.read_text(encoding="ascii").split() if counts.exists() else []
         products = float(counted[-1]) - sum(cost.products for cost in costs) if counted else 0.0
         first = next((line for line in cell.source.splitlines() if line.strip()), "")
-        costs.append(Cost(f"[{cell_index}] {heading[0]}: {first[:44]}", seconds, resident, graphics if gpu else None, products))
+        costs.append(
+            Cost(f"[{cell_index}] {heading[0]}: {first[:44]}", seconds, resident, graphics if gpu else None, products)
+        )
         print(f"  {costs[-1].title}  {seconds:.1f} s", flush=True)
 
     os.environ["NEOAI_COUNTS"] = str(counts)
@@ -194,9 +196,7 @@ def on_cards(task: str, costs: Sequence[Cost], speed: float, cards: int) -> floa
         cards: 1 or 2.
     """
     rate = T4[2 if task in HALF else 4] * (cards if task in TWO_CARDS else 1)
-    return sum(
-        cost.products / rate if cost.products > 0.1 * speed * cost.seconds else cost.seconds for cost in costs
-    )
+    return sum(cost.products / rate if cost.products > 0.1 * speed * cost.seconds else cost.seconds for cost in costs)
 
 
 def record(task: str, costs: Sequence[Cost], share: float, values: Mapping[str, object]) -> None:
