@@ -144,10 +144,11 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> 
         print(f"  {costs[-1].title}  {seconds:.1f} s", flush=True)
 
     os.environ["NEOAI_COUNTS"] = str(counts)
-    counting = Path(__file__).with_name("counting.py")
+    counting = [str(Path(__file__).with_name("counting.py"))]
     client = nbclient.NotebookClient(
-        book, timeout=None, extra_arguments=[] if gpu else [f"--IPKernelApp.exec_files=['{counting}']"], kernel_name="python3", on_cell_start=start, on_cell_executed=end,
+        book, timeout=None, kernel_name="python3", on_cell_start=start, on_cell_executed=end,
         resources={"metadata": {"path": str(out)}},
+        extra_arguments=[] if gpu else [f"--IPKernelApp.exec_files={counting!r}"],
     )  # fmt: skip
     try:
         client.execute()
@@ -221,11 +222,9 @@ def record(task: str, costs: Sequence[Cost], share: float, values: Mapping[str, 
 def show(costs: Sequence[tuple[Cost, bool]], share: float, device: str) -> None:
     """Print the table and the totals."""
     for cost, grows in costs:
-        graphics = "" if cost.gpu is None else f"{cost.gpu:6.1f} GB"
+        memory = f"{cost.resident:6.1f} GB" + ("" if cost.gpu is None else f"{cost.gpu:6.1f} GB")
         counted = f"{cost.products / 1e12:9.2f}e12" if cost.products else " " * 12
-        print(
-            f"{cost.title:78.78} {'~' if grows else ' '}{cost.seconds:9.1f} s {counted} {cost.resident:6.1f} GB {graphics}"
-        )
+        print(f"{cost.title:78.78} {'~' if grows else ' '}{cost.seconds:9.1f} s {counted} {memory}")
     seconds = sum(cost.seconds for cost, _ in costs)
     resident = max(cost.resident for cost, _ in costs)
     print(f"total on {device}, {os.cpu_count()} cores: {seconds / 3600:.2f} h, {resident:.1f} GB resident", end="")

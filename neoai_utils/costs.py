@@ -44,14 +44,14 @@ class CellCosts:
 
     def rows(self) -> list[CellCost]:
         """Return the cost of each cell that ended, and of the current one up to now."""
-        return [] if self._shell is None else [*self._ended, self._now()]
+        return [] if self._shell is None else [*self._ended, self._cost(len(self._shell.user_ns["In"]) - 1)]
 
     def _begin(self, info: object) -> None:
         self._start = time.perf_counter()
 
-    def _end(self, result: object) -> None:
-        self._ended.append(self._now())
+    def _end(self, result: Any) -> None:
+        self._ended.append(self._cost(result.execution_count))
 
-    def _now(self) -> CellCost:
+    def _cost(self, cell: int) -> CellCost:
         seconds = time.perf_counter() - self._start
-        return CellCost(self._shell.execution_count, round(seconds, 2), peak_memory_mb(), peak_gpu_mb())
+        return CellCost(cell, round(seconds, 2), peak_memory_mb(), peak_gpu_mb())

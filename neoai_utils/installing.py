@@ -24,7 +24,13 @@ from neoai_utils.errors import NeoaiError
 __all__ = ["complete", "install", "provide", "requirement"]
 
 _LIBRARY = "neoai"
-_NAMES = {"PIL": "pillow", "cv2": "opencv-python-headless", "open_clip": "open-clip-torch", "sklearn": "scikit-learn"}
+_NAMES = {
+    "IPython": "ipython",
+    "PIL": "pillow",
+    "cv2": "opencv-python-headless",
+    "open_clip": "open-clip-torch",
+    "sklearn": "scikit-learn",
+}
 
 _PIP = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input"]
 

@@ -196,12 +196,17 @@ def announce_hours(work: str, hours: float, remedy: str) -> None:
 
 def peak_memory_mb() -> float | None:
     """Return the peak memory of this process in MB (2**20 bytes); None if the system has no such counter."""
+    return max(peak, _earlier_peak) if (peak := _peak_mb()) is not None else None
+
+
+def _peak_mb() -> float | None:
+    with suppress(OSError):  # no Linux
+        return _resident_mb("VmHWM")  # `getrusage` would count what the process was before it became this program
     try:
         import resource
     except ImportError:  # Windows
         return None
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
-    return max(peak, _earlier_peak)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
 
 
 def peak_gpu_mb() -> float | None:

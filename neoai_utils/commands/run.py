@@ -91,7 +91,7 @@ def run_into(folder: Path, task: str, notebook: Path, values: Mapping[str, objec
     with runtime.stopwatch() as watch:
         error = execute(notebook, target, values)
     results = None if error else _read_results(folder)
-    if results is not None:
+    if results is not None and "cells" in results:
         results = _with_sections(results, notebooks.read(target))
         with storage.atomic_path(folder / RESULTS) as temporary:
             temporary.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
@@ -121,7 +121,7 @@ def _with_sections(results: Mapping[str, Any], book: NotebookNode) -> dict[str, 
 
     A section holds its `title`, the `seconds` of its cells and the peaks of memory by its end.
     """
-    costs = {cost["cell"]: cost for cost in results.get("cells", [])}
+    costs = {cost["cell"]: cost for cost in results["cells"]}
     sections: dict[str, dict[str, Any]] = {}
     title = ""
     for cell in book.cells:

@@ -202,7 +202,8 @@ def test_internet_and_gpu_are_asked_for_where_they_are_used(task: str) -> None:
 @pytest.mark.parametrize(
     ("task", "parameters", "required", "optional"),
     [
-        ("task3", {}, {"sae_lens"}, set()),
+        ("task3", {"ladder": True}, {"sae_lens"}, set()),
+        ("task3", {"ladder": None}, set(), set()),
         ("task6", {"judge": "given"}, set(), {"open_clip"}),
         ("task6", {"judge": "open_clip:ViT-B-16/openai"}, set(), {"open_clip"}),
         ("task6", {"judge": ""}, set(), set()),

