@@ -1,4 +1,4 @@
-"""Write the repository's address into the stored notebooks and the README; see `repository`."""
+"""Write the repository's address and the rehearsed costs into the stored notebooks and the README."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neoai_utils import storage
-from neoai_utils.commands import imports, notebooks, report, repository
+from neoai_utils.commands import imports, notebooks, rehearsals, report, repository
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -15,9 +15,10 @@ __all__ = ["renew"]
 
 
 def renew() -> list[Path]:
-    """Rewrite the badges, the lines that install the library, and the README's line that clones the repository.
+    """Rewrite the badges, the lines that install the library, the rehearsed costs, and the README's clone line.
 
-    A notebook without the markers `<!-- badges -->`, or without the cell of the guard, is not changed there.
+    See `repository` and `rehearsals`. A notebook without the markers `<!-- badges -->`, or without the cell of the
+    guard, is not changed there.
 
     Returns:
         The files that changed.
@@ -28,17 +29,18 @@ def renew() -> list[Path]:
     """
     import nbformat
 
-    source, changed = repository.address(), []
+    source, records, changed = repository.address(), rehearsals.read(), []
     for task in notebooks.available():
         path = notebooks.find_notebook(task)
         book = notebooks.read(path)
-        if _renewed(book, task, source):
+        if _renewed(book, task, source, rehearsals.sentence(task, records)):
             with storage.atomic_path(path) as temporary:
                 nbformat.write(book, temporary)
             changed.append(path)
     readme = notebooks.notebooks_dir().parent / "README.md"
     old = readme.read_text(encoding="utf-8") if readme.is_file() else ""
     new = report.update_section(old, "clone", repository.clone_line(source))
+    new = report.update_section(new, "rehearsed", rehearsals.markdown(records))
     if new != old:
         with storage.atomic_path(readme) as temporary:
             temporary.write_text(new, encoding="utf-8", newline="\n")
@@ -46,12 +48,13 @@ def renew() -> list[Path]:
     return changed
 
 
-def _renewed(book: NotebookNode, task: str, source: str) -> bool:
+def _renewed(book: NotebookNode, task: str, source: str, cost: str) -> bool:
     """Rewrite a notebook's cells; return whether anything changed."""
     old = [cell.source for cell in book.cells]
     for cell in book.cells:
         if cell.cell_type == "markdown":
             cell.source = report.update_section(cell.source, "badges", repository.badges(task, source))
+            cell.source = report.update_section(cell.source, "rehearsed", cost)
         elif (guard := repository.without_getting(cell.source)).startswith(repository.GUARD):
             cell.source = repository.getting(task, source, imports.packages(task)) + guard
     return [cell.source for cell in book.cells] != old

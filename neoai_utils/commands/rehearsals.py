@@ -1,0 +1,66 @@
+"""What a notebook takes at the competition's size: what `benchmarks/rehearse.py --record` keeps, in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from neoai_utils.commands.imports import ROOT
+from neoai_utils.competitions import COMPETITIONS
+
+__all__ = ["duration", "markdown", "read", "sentence"]
+
+_RECORD = Path("benchmarks") / "rehearsed.json"
+
+
+def read(folder: Path = ROOT) -> dict[str, dict[str, Any]]:
+    """Return task -> the record of its last rehearsal; empty if none is kept.
+
+    A record holds `share` (of the rows that were played), `cores`, `hours` (on these cores, continued to all rows),
+    `hours_on_one_t4`, `hours_on_two_t4` (predicted from counted operations) and `resident_gb`.
+
+    Args:
+        folder: the repository.
+    """
+    path = folder / _RECORD
+    if not path.is_file():
+        return {}
+    found: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def duration(hours: float) -> str:
+    """Return a time in words, such as "12 min" or "5 h"; short ones are rounded up to a minute."""
+    minutes = max(1, round(60 * hours))
+    return f"{minutes} min" if minutes < 100 else f"{hours:.1f} h" if hours < 9.95 else f"{hours:.0f} h"
+
+
+def sentence(task: str, records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a notebook's line about the competition's size; empty without a record."""
+    if task not in records:
+        return ""
+    found = records[task]
+    cards = ", ".join(
+        f"{duration(found[f'hours_on_{number}_t4'])} with {name}" for number, name in (("one", "a T4"), ("two", "two"))
+    )
+    return (
+        f"🏁 At the competition's size, rehearsed with random weights: about {duration(found['hours'])} on "
+        f"{found['cores']} CPU cores, predicted {cards} · 💾 {found['resident_gb']:.1f} GB"
+    )
+
+
+def markdown(records: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return the README's table of all records, as Markdown; empty without records."""
+    if not records:
+        return ""
+    cores = "/".join(sorted({str(found["cores"]) for found in records.values()}))
+    head = f"| task | {cores} CPU cores | one T4 | two T4s | memory | share of the rows played |"
+    lines = [head, "| --- | ---: | ---: | ---: | ---: | ---: |"]
+    for task, found in sorted(records.items()):
+        times = [duration(found[name]) for name in ("hours", "hours_on_one_t4", "hours_on_two_t4")]
+        facts = COMPETITIONS[task]
+        cells = [f"{facts.number} · {facts.title}", *times, f"{found['resident_gb']:.1f} GB", f"{found['share']:.1%}"]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
