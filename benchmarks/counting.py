@@ -7,6 +7,7 @@ the same cell would take on a card whose speed is known.
 from __future__ import annotations
 
 import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,27 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 
-class Products(TorchDispatchMode):
-    """Counts while it is entered; `total` are operations, two for each multiplication with its addition."""
+class Total:
+    """A number of operations that several threads add to."""
 
-    total = 0
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.count = 0
+        self._lock = threading.Lock()
+
+    def add(self, count: int) -> None:
+        """Add."""
+        with self._lock:
+            self.count += count
+
+
+class Products(TorchDispatchMode):
+    """Counts in the thread that enters it: two operations for each multiplication with its addition."""
+
+    def __init__(self, total: Total) -> None:
+        """Add to a total."""
+        super().__init__()
+        self._total = total
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Call an operator and add its count; a composite one, as inference mode leaves it, in its parts."""
@@ -30,20 +48,27 @@ class Products(TorchDispatchMode):
                 return parts
         result = func(*args, **kwargs)
         if count is not None:
-            self.total += count(*args, **kwargs, out_val=result)
+            self._total.add(count(*args, **kwargs, out_val=result))
         return result
 
 
 def start(target: Path) -> None:
-    """Count from now on in this thread, and append the total to a file after each cell."""
+    """Count from now on, in this thread and in new ones, and append the total to a file after each cell."""
     from IPython import get_ipython
 
-    counter = Products()
-    counter.__enter__()
+    total = Total()
+    Products(total).__enter__()
+    run = threading.Thread.run
+
+    def counted(thread: threading.Thread) -> None:
+        with Products(total):
+            run(thread)
+
+    threading.Thread.run = counted  # type: ignore[method-assign]
 
     def note(_result: object) -> None:
         with target.open("a", encoding="ascii") as file:
-            file.write(f"{counter.total}\n")
+            file.write(f"{total.count}\n")
 
     get_ipython().events.register("post_run_cell", note)
 

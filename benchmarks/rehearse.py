@@ -249,7 +249,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="rehearsal-") as name:
         top = given.keep or Path(name)
         shares = (given.share,) if given.share == 1 else (given.share / 2, given.share)
-        chosen = notebooks.typed(notebooks.find_notebook(task), dict(given.p))
+        typed = notebooks.typed(notebooks.find_notebook(task), {name: [value] for name, value in given.p})
+        chosen: dict[str, object] = {name: value for name, (value,) in typed.items()}
         parameters = _parameters(task, top / f"{task}-models") | chosen
         plays = [_one(task, top / f"{task}-{share:g}", share, parameters) for share in shares]
     pairs = [(cost, False) for cost in plays[0]] if len(plays) == 1 else continued(*plays, given.share)

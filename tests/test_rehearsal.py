@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from benchmarks.counting import Products
+from benchmarks.counting import Products, Total
 from benchmarks.rehearse import T4, Cost, continued, on_cards
 
 
@@ -15,15 +15,15 @@ def test_products_are_counted_forwards_and_backwards(inference: bool) -> None:
     """A product of (3, 10) and (10, 20) takes 2 x 3 x 10 x 20 operations, and its two gradients as many each."""
     layer, inputs = torch.nn.Linear(10, 20), torch.zeros(3, 10, requires_grad=True)
     heads = torch.zeros(1, 2, 5, 8)
-    counter = Products()
-    with counter, torch.inference_mode(inference):
+    total = Total()
+    with Products(total), torch.inference_mode(inference):
         outputs = layer(inputs)
-        assert counter.total == 1200
+        assert total.count == 1200
         scaled_dot_product_attention(heads, heads, heads)
-        assert counter.total == 1200 + 2 * 2 * 2 * 5 * 5 * 8
+        assert total.count == 1200 + 2 * 2 * 2 * 5 * 5 * 8
         if not inference:
             outputs.sum().backward()
-            assert counter.total == 3 * 1200 + 1600
+            assert total.count == 3 * 1200 + 1600
 
 
 def test_a_cost_is_continued_along_its_line() -> None:
