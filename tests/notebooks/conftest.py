@@ -3,19 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from neoai_utils.commands import bundle
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.miniatures import build_miniature
 
+# what a play of the competition's own files must not say: another run's words, and values that are not there
+FOREIGN = re.compile(r"\bminiature|\bnan\b|\bNone\b|Left out", re.IGNORECASE)
 PAPERMILL = ("papermill", "upload.ipynb", "../done.ipynb")
+
+
+def said(executed: Path) -> str:
+    """Return all text that an executed notebook printed or showed."""
+    book = nbformat.read(executed, as_version=4)
+    outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
+    return "\n".join(output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
 @pytest.fixture(scope="session")

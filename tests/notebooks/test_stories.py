@@ -23,6 +23,7 @@ from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import ParameterError
 from neoai_utils.miniatures import build_miniature
+from tests.notebooks.conftest import FOREIGN, said
 
 TASKS = notebooks.available()
 PAPERMILL = [sys.executable, "-m", "papermill"]
@@ -71,6 +72,14 @@ def test_the_upload_needs_neither_library_nor_answers(twins: tuple[Run, Path]) -
     assert (results["data"], results["ours"]) == ("competition", None)
     assert results["submission_sha256"] == storage.sha256_of(working / "submission.csv")
     assert results["submission_sha256"] == (played.results or {})["submission_sha256"]
+
+
+@pytest.mark.story
+def test_the_upload_speaks_of_its_own_run_alone(twins: tuple[Run, Path]) -> None:
+    """On the competition's own files no line speaks of the miniature, and no value or row is missing."""
+    text = said(twins[1].parent / "done.ipynb")
+    assert "submission.csv" in text
+    assert not FOREIGN.findall(text)
 
 
 @pytest.mark.story

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 import nbformat
@@ -13,6 +12,7 @@ import pytest
 from benchmarks import real_size
 from neoai_utils.commands import notebooks
 from neoai_utils.commands import run as runs
+from tests.notebooks.conftest import FOREIGN, said
 
 SMALL = {"num_hidden_layers": 4, "num_attention_heads": 2, "intermediate_size": 32, "hidden_size": 16}
 
@@ -25,8 +25,8 @@ def played(task: str, data: Path, folder: Path, parameters: dict[str, object]) -
     book = nbformat.read(target, as_version=4)
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
     assert not [output for output in outputs if output.get("name") == "stderr"]
-    text = "\n".join(output.get("text", "") + output.get("data", {}).get("text/plain", "") for output in outputs)
-    assert not re.search(r"\b(nan|None)\b|miniature", text, re.IGNORECASE), text
+    text = said(target)
+    assert not FOREIGN.findall(text), text
     return text, json.loads((folder / "out/results.json").read_text(encoding="utf-8"))
 
 
