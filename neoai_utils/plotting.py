@@ -56,6 +56,7 @@ def ladder_chart(ladder: Ladder, ceiling: float | None = None) -> Figure:
     """Draw the ladder's rows as horizontal bars and the ceiling as a line.
 
     The bars show the score on the hidden answers if every row has one, else the validation metric; the axis names it.
+    Whiskers are one standard error wide on either side, where it is known.
 
     Args:
         ladder: the rows.
@@ -68,7 +69,9 @@ def ladder_chart(ladder: Ladder, ceiling: float | None = None) -> Figure:
     values = [_value(row, graded) or 0.0 for row in rows]
     colours = [COLOURS[row.role or "idea"] for row in rows]
     figure, axes = plt.subplots(figsize=(7.0, 0.9 + 0.27 * len(rows)))
-    bars = axes.barh(range(len(rows)), values, color=colours)
+    errors = [(row.error if graded else row.validation_error) or 0.0 for row in rows]
+    whiskers = {"ecolor": "#444444", "capsize": 2, "elinewidth": 0.8}
+    bars = axes.barh(range(len(rows)), values, color=colours, xerr=errors if any(errors) else None, error_kw=whiskers)
     background = {"facecolor": axes.get_facecolor(), "edgecolor": "none", "pad": 0.8}
     axes.bar_label(bars, fmt="%.3f", padding=3, fontsize=8, bbox=background)  # covers the ceiling's line
     axes.set_yticks(range(len(rows)), [row.name for row in rows])

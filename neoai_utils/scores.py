@@ -1,19 +1,40 @@
-"""Grades, the recovered headroom, and the ladder: one row per idea with its measured scores."""
+"""Grades with their standard errors, the recovered headroom, and the ladder: one row per idea."""
 
 from __future__ import annotations
 
 import html
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 if TYPE_CHECKING:
+    import numpy as np
     import pandas as pd
+    from numpy.typing import NDArray
 
-__all__ = ["Grades", "Ladder", "Role", "Row", "recovered"]
+__all__ = ["ROLES", "Grades", "Ladder", "Role", "Row", "recovered", "simplest_of_best", "standard_error", "with_error"]
 
 Role = Literal["baseline", "published", "ours"]
+ROLES: tuple[Role, ...] = get_args(Role)
+_DRAWS = 100  # of the bootstrap; the error itself is then known to about 7 %
+
+
+def standard_error(score_of: Callable[[NDArray[np.int64]], float], items: int) -> float:
+    """Return one standard error of a score by the bootstrap over items (Efron 1979).
+
+    The items are drawn again with replacement, a hundred times, and the standard deviation of the scores is returned.
+    The draws are the same in every call, so that two submissions for the same items see the same draws.
+
+    Args:
+        score_of: the score of a draw, given how often each item was drawn, (items,) int64. These numbers are weights
+            for metrics that take weights, and repetitions (`np.repeat`) for others.
+        items: their number, for example of the test texts.
+    """
+    import numpy as np
+
+    draws = np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), size=_DRAWS)
+    return float(np.std([score_of(counts) for counts in draws], ddof=1))
 
 
 def recovered(score: float | None, baseline: float | None, ceiling: float | None) -> float | None:
@@ -34,14 +55,22 @@ class Grades:
     Attributes:
         score: the competition's metric.
         parts: components of the score and further metrics, name -> value.
+        error: one standard error of the score, by the bootstrap over the graded items; None if it was not computed.
     """
 
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
+    error: float | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         """Return all figures in one line, with three decimals."""
-        return ", ".join(f"{name} {value:.3f}" for name, value in {"score": self.score, **self.parts}.items())
+        parts = (f"{name} {value:.3f}" for name, value in self.parts.items())
+        return ", ".join([f"score {with_error(self.score, self.error)}", *parts])
+
+
+def with_error(value: float, error: float | None) -> str:
+    """Return a figure with three decimals, and its standard error if there is one: "0.804 ± 0.008"."""
+    return f"{value:.3f}" + ("" if error is None else f" ± {error:.3f}")
 
 
 @dataclass(frozen=True)
@@ -55,6 +84,8 @@ class Row:
         seconds: time that the idea took; None if it was not measured.
         role: "baseline" (the organisers'), "published" (the published solution), "ours" (the final recipe), or None.
         extra: further metrics, name -> value.
+        error: one standard error of the score; None if it is not known.
+        validation_error: one standard error of the validation; None if it is not known.
     """
 
     name: str
@@ -63,6 +94,30 @@ class Row:
     seconds: float | None = None
     role: Role | None = None
     extra: dict[str, float] = field(default_factory=dict)
+    error: float | None = None
+    validation_error: float | None = None
+
+
+def simplest_of_best(rows: Sequence[Row], *, higher_is_better: bool = True) -> Row:
+    """Return the first row whose validation is at most one standard error worse than the best one.
+
+    Among rows that the validation cannot tell apart, the simpler one is less likely to have won by chance (the rule of
+    one standard error of Breiman, Friedman, Olshen & Stone 1984).
+
+    Args:
+        rows: from the simplest to the most complex, each with a `validation`. The error is that of the best row; one
+            without an error counts as exact.
+        higher_is_better: direction of the metric.
+
+    Raises:
+        ValueError: there is no row with a validation.
+    """
+    sign = 1 if higher_is_better else -1
+    known = [(sign * row.validation, row) for row in rows if row.validation is not None]
+    if not known:
+        raise ValueError("no row has a validation to choose by.")
+    best, winner = max(known, key=lambda pair: pair[0])
+    return next(row for value, row in known if value >= best - (winner.validation_error or 0.0))
 
 
 class Ladder:
@@ -87,13 +142,16 @@ class Ladder:
         validation: float | None = None,
         seconds: float | None = None,
         role: Role | None = None,
+        error: float | None = None,
+        validation_error: float | None = None,
         **extra: float,
     ) -> Row:
         """Append a row and return it; the fields are those of `Row`.
 
         A row with the same name or the same role is removed, so that a cell that runs twice adds one row.
         """
-        row = Row(name, _plain(score), _plain(validation), _plain(seconds), role, extra)
+        errors = {"error": _plain(error), "validation_error": _plain(validation_error)}
+        row = Row(name, _plain(score), _plain(validation), _plain(seconds), role, extra, **errors)
         others = [other for other in self.rows if other.name != name and (role is None or other.role != role)]
         self.rows = [*others, row]
         return row
@@ -124,7 +182,7 @@ class Ladder:
             return "<p>(no rows yet)</p>"
         table = self.frame()
         better = "higher" if self.higher_is_better else "lower"
-        columns = [c for c in table.columns if c != "role"]
+        columns = [c for c in table.columns if c not in ("role", *_ERRORS.values())]
         head = "".join(f"<th>{html.escape(c)}</th>" for c in columns)
         lines = [
             f"<table><caption>{html.escape(self.metric)} ({better} is better)</caption>",
@@ -143,6 +201,9 @@ class Ladder:
         )
 
 
+_ERRORS = {"score": "error", "validation": "validation_error"}
+
+
 def _plain(value: float | None) -> float | None:
     """Turn a NumPy number into a float, so that it can be written as JSON."""
     return None if value is None else float(value)
@@ -154,4 +215,6 @@ def _cell(column: str, value: object, row: Row) -> str:
         return html.escape(value + (f" ({row.role})" if column == "name" and row.role else ""))
     if not isinstance(value, float) or math.isnan(value):
         return ""
-    return f"{value:.1f}" if column == "seconds" else f"{value:.3f}"
+    if column == "seconds":
+        return f"{value:.1f}"
+    return with_error(value, getattr(row, _ERRORS[column]) if column in _ERRORS else None)

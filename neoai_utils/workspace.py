@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from neoai_utils import competitions, discovery, runtime, storage, submissions
 from neoai_utils.competitions import COMPETITIONS, Competition
 from neoai_utils.costs import CellCosts
 from neoai_utils.errors import AssetError, NeoaiError, SubmissionError
 from neoai_utils.miniatures import build_miniature
-from neoai_utils.scores import Grades, Ladder, Role, Row, recovered
+from neoai_utils.scores import ROLES, Grades, Ladder, Role, Row, recovered, with_error
 from neoai_utils.tables import require_paths
 from neoai_utils.task_modules import files_of, miniature_of
 
@@ -88,7 +88,7 @@ class Workspace:
         name: str,
         submission: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
         *,
-        validation: float | None = None,
+        validation: float | Grades | None = None,
         seconds: float | None = None,
         role: Role | None = None,
         **extra: float,
@@ -99,7 +99,7 @@ class Workspace:
             name: the idea in a few words. A row of the same name, or of the same role, is replaced.
             submission: its submission, or a function that computes it. The function is called only if there are
                 answers, so that no test prediction is computed without being graded.
-            validation: the metric on labelled data of the competition.
+            validation: the metric on labelled data of the competition; as grades it carries its standard error.
             seconds: time that the idea took.
             role: "baseline", "published" or "ours".
             extra: further figures, name -> value.
@@ -112,10 +112,14 @@ class Workspace:
         grades = None if submission is None else self.grade(submission)
         if grades is not None:
             extra |= grades.parts
-        score = grades.score if grades else None
-        row = self.ladder.add(name, score=score, validation=validation, seconds=seconds, role=role, **extra)
-        figures = {"validation": row.validation, "score": row.score, **row.extra}
-        texts = [f"{key} {value:.3f}" for key, value in figures.items() if value is not None]
+        checked = validation if isinstance(validation, Grades) or validation is None else Grades(validation)
+        row = self.ladder.add(
+            name, **_figures(grades, "score", "error"), **_figures(checked, "validation", "validation_error"),
+            seconds=seconds, role=role, **extra,
+        )  # fmt: skip
+        figures = {"validation": (row.validation, row.validation_error), "score": (row.score, row.error)}
+        figures |= {key: (value, None) for key, value in row.extra.items()}
+        texts = [f"{key} {with_error(value, error)}" for key, (value, error) in figures.items() if value is not None]
         print(f"{name}: {', '.join(texts) or 'no answers here'}")
         return row
 
@@ -167,6 +171,8 @@ class Workspace:
     def summary(self) -> pd.DataFrame:
         """Return the scores of baseline, published solution, ours and ceiling, and the headroom that each recovers.
 
+        The column `error` is one standard error of the score.
+
         Without answers there are no scores; then the table holds role, validation and seconds of the ladder's rows.
         """
         import pandas as pd
@@ -177,9 +183,14 @@ class Workspace:
             table = table.dropna(axis="columns", how="all").round(3)
             return table.astype(object).where(table.notna(), "")
         scores = self._role_scores() | {"ceiling": self.ceiling}
+        errors: dict[str, float | None] = {row.role: row.error for row in self.ladder if row.role}
         base = scores["baseline"]
-        lines = {k: {"score": v, "recovered": recovered(v, base, self.ceiling)} for k, v in scores.items()}
-        return pd.DataFrame.from_dict(lines, orient="index").astype(float).round(3)
+        lines = {
+            k: {"score": v, "error": errors.get(k), "recovered": recovered(v, base, self.ceiling)}
+            for k, v in scores.items()
+        }
+        table = pd.DataFrame.from_dict(lines, orient="index").astype(float).round(3)
+        return table.assign(error=table["error"].astype(object).where(table["error"].notna(), ""))
 
     def _grades(self, frame: pd.DataFrame) -> Grades | None:
         """Return the grades of a checked submission; None without answers."""
@@ -188,13 +199,13 @@ class Workspace:
     def _record_ours(self, grades: Grades | None) -> Row:
         row = self.ladder.by_role("ours") or Row("ours", role="ours")
         extra = row.extra | dict(grades.parts if grades else {})
-        score = grades.score if grades else None
         return self.ladder.add(
-            row.name, score=score, validation=row.validation, seconds=row.seconds, role="ours", **extra
-        )
+            row.name, **_figures(grades, "score", "error"), validation=row.validation,
+            validation_error=row.validation_error, seconds=row.seconds, role="ours", **extra,
+        )  # fmt: skip
 
     def _role_scores(self) -> dict[str, float | None]:
-        rows = {role: self.ladder.by_role(role) for role in ("baseline", "published", "ours")}
+        rows = {role: self.ladder.by_role(role) for role in ROLES}
         return {role: row.score if row else None for role, row in rows.items()}
 
     def _results(self, checksum: str) -> dict[str, object]:
@@ -224,6 +235,11 @@ class Workspace:
             return f"the answers are not known here; on the leaderboard: {listed}"
         share = results["recovered"]
         return f"{grades}" + (f"; {share:.0%} of the headroom recovered" if isinstance(share, float) else "")
+
+
+def _figures(grades: Grades | None, score: str, error: str) -> dict[str, Any]:
+    """Return the score and its standard error under two names; nothing without grades."""
+    return {} if grades is None else {score: grades.score, error: grades.error}
 
 
 def _out_of_reach(error: BaseException | None) -> BaseException | None:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from neoai_utils import plotting
+from neoai_utils.scores import Ladder
 
 
 def test_a_table_of_images_names_its_rows_and_columns():
@@ -55,3 +56,13 @@ def test_a_sweep_over_three_parameters_shows_the_best_points(higher, best):
     (axes,) = plotting.sweep_chart(table, ["a", "b", "c"], "ours", "error", higher).axes
     assert len(axes.patches) == 2
     assert axes.get_yticklabels()[0].get_text() == best
+
+
+def test_the_ladder_s_whiskers_are_one_standard_error():
+    ladder = Ladder("accuracy", higher_is_better=True)
+    ladder.add("kNN", score=0.5, error=0.1)
+    ladder.add("ours", score=0.7, error=0.05, role="ours")
+    (axes,) = plotting.ladder_chart(ladder, 0.9).axes
+    segments = axes.collections[0].get_segments()
+    np.testing.assert_allclose([line[:, 0] for line in segments], [[0.4, 0.6], [0.65, 0.75]])
+    assert not plotting.ladder_chart(Ladder("accuracy", higher_is_better=True)).axes[0].collections

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neoai_utils.scores import Ladder, recovered
+from neoai_utils.scores import Grades, Ladder, Row, recovered, simplest_of_best, standard_error
 
 numbers = st.floats(-1e3, 1e3)
 
@@ -50,3 +50,49 @@ def test_the_table_shows_what_is_known() -> None:
     assert "error &lt;best&gt; (lower is better)" in shown
     assert "nan" not in shown.lower()
     assert list(ladder.frame().columns) == ["name", "score", "validation", "seconds", "role"]
+
+
+@pytest.mark.parametrize(("items", "share"), [(400, 0.5), (1000, 0.9)])
+def test_the_error_of_an_accuracy_is_that_of_the_textbook(items: int, share: float) -> None:
+    """sqrt(p (1 - p) / n); a hundred draws know it to about 7 %."""
+    correct = np.arange(items) < share * items
+    error = standard_error(lambda counts: float(np.average(correct, weights=counts)), items)
+    assert error == pytest.approx(np.sqrt(share * (1 - share) / items), rel=0.25)
+    assert error == standard_error(lambda counts: float(np.average(correct, weights=counts)), items)
+
+
+def test_a_score_that_no_item_changes_has_no_error() -> None:
+    assert standard_error(lambda counts: 1.0, 7) == 0
+
+
+def test_errors_stand_beside_the_figures() -> None:
+    assert str(Grades(0.5, {"f1": 0.25}, 0.012)) == "score 0.500 ± 0.012, f1 0.250"
+    assert str(Grades(0.5)) == "score 0.500"
+    ladder = Ladder("accuracy", higher_is_better=True)
+    ladder.add("kNN", score=0.5, error=0.012, validation=0.6)
+    shown = ladder._repr_html_()
+    assert "<td>0.500 ± 0.012</td>" in shown
+    assert "<td>0.600</td>" in shown
+    assert "error" not in shown
+
+
+def rows(*validations: tuple[float | None, float | None]) -> list[Row]:
+    return [Row(f"row {n}", validation=v, validation_error=e) for n, (v, e) in enumerate(validations)]
+
+
+@pytest.mark.parametrize(
+    ("validations", "higher", "chosen"),
+    [
+        ([(0.70, 0.02), (0.79, 0.02), (0.80, 0.02)], True, 1),  # the second is within one error of the best
+        ([(0.70, 0.02), (0.79, 0.02), (0.80, 0.005)], True, 2),  # the error of the best row counts
+        ([(2.1, 0.2), (2.0, 0.2), (3.0, 0.1)], False, 0),
+        ([(None, None), (0.5, None), (0.5, None)], True, 1),  # rows without validation do not compete
+    ],
+)
+def test_of_rows_that_validation_cannot_tell_apart_the_simplest_wins(validations, higher, chosen) -> None:
+    assert simplest_of_best(rows(*validations), higher_is_better=higher).name == f"row {chosen}"
+
+
+def test_nothing_to_choose_by_is_an_error() -> None:
+    with pytest.raises(ValueError, match="no row has a validation"):
+        simplest_of_best(rows((None, None)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils.scores import Grades
+from neoai_utils.scores import Grades, standard_error
 
 __all__ = ["grade"]
 
@@ -21,5 +21,9 @@ def grade(truth: NDArray[np.integer], labels: NDArray[np.integer]) -> Grades:
     """
     from sklearn.metrics import adjusted_rand_score, normalized_mutual_info_score
 
+    def rand(counts: NDArray[np.int64]) -> float:
+        return float(adjusted_rand_score(np.repeat(truth, counts), np.repeat(labels, counts)))
+
     nmi = float(normalized_mutual_info_score(truth, labels))
-    return Grades(float(adjusted_rand_score(truth, labels)), {"nmi": nmi})
+    score = float(adjusted_rand_score(truth, labels))
+    return Grades(score, {"nmi": nmi}, standard_error(rand, len(truth)))

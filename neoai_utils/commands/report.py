@@ -97,9 +97,9 @@ def read_scores(book: NotebookNode) -> dict[str, float | None]:
     outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
     for output in reversed(outputs):
         text = output.get("data", {}).get("text/plain", "")
-        if text.split()[:2] == ["score", "recovered"]:
+        if text.split()[:3] == ["score", "error", "recovered"]:
             rows = {name: [float(value) for value in values] for name, *values in map(str.split, text.splitlines()[1:])}
-            scores = {name: score for name, (score, _) in rows.items()} | {"recovered": rows["ours"][1]}
+            scores = {name: values[0] for name, values in rows.items()} | {"recovered": rows["ours"][-1]}
             return {name: None if math.isnan(value) else value for name, value in scores.items()}
     return dict.fromkeys(("baseline", "published", "ours", "ceiling", "recovered"))
 

@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from typing import Literal, get_args
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neoai_utils.arrays import Mask
 from neoai_utils.errors import DataError
-from neoai_utils.scores import Grades
+from neoai_utils.scores import Grades, standard_error
 
 __all__ = ["KINDS", "Kind", "grade", "texts_for"]
 
@@ -47,5 +48,12 @@ def grade(kinds: Sequence[Kind], correct: Mask) -> Grades:
     accuracies = {str(kind): float(correct[of_prompt == kind].mean()) for kind in KINDS}
     positive = [accuracy for accuracy in accuracies.values() if accuracy > 0]
     official = len(positive) / sum(1 / accuracy for accuracy in positive) if positive else 0.0
-    score = official if len(positive) == len(accuracies) else 0.0
-    return Grades(score, {"official": official, **accuracies})
+
+    def strict(counts: NDArray[np.int64]) -> float:
+        drawn = [counts[of_prompt == kind] for kind in KINDS]
+        right = [counts[(of_prompt == kind) & correct].sum() for kind in KINDS]
+        means = [hits / max(1, counts.sum()) for hits, counts in zip(right, drawn, strict=True)]
+        return float(len(KINDS) / sum(1 / mean for mean in means)) if all(means) else 0.0
+
+    error = standard_error(strict, len(correct))
+    return Grades(strict(np.ones(len(correct), dtype=np.int64)), {"official": official, **accuracies}, error)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.arrays import Mask
-from neoai_utils.scores import Grades
+from neoai_utils.scores import Grades, standard_error
 
 __all__ = ["MIN_COSINE", "Window", "grade"]
 
@@ -46,4 +46,6 @@ def grade(scores: NDArray[np.floating], cosines: NDArray[np.floating], window: W
         window: the human window.
     """
     inside, kept = window.contains(scores), cosines > MIN_COSINE
-    return Grades(float((inside & kept).mean()), {"window": float(inside.mean()), "content": float(kept.mean())})
+    both = inside & kept
+    error = standard_error(lambda counts: float(np.average(both, weights=counts)), len(both))
+    return Grades(float(both.mean()), {"window": float(inside.mean()), "content": float(kept.mean())}, error)

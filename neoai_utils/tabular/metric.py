@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from neoai_utils.scores import Grades
+from neoai_utils.scores import Grades, standard_error
 
 __all__ = ["fourth_root_mse", "grade"]
 
@@ -21,8 +21,9 @@ def grade(predictions: ArrayLike, target: ArrayLike) -> Grades:
         The fourth root of the mean squared error as the score; `rmse` and `mae` as parts.
     """
     score = fourth_root_mse(target, predictions)
-    error = np.asarray(predictions, dtype=np.float64) - np.asarray(target, dtype=np.float64)
-    return Grades(score, {"rmse": score**2, "mae": float(np.abs(error).mean())})
+    misses = np.asarray(predictions, dtype=np.float64) - np.asarray(target, dtype=np.float64)
+    error = standard_error(lambda counts: fourth_root_mse(target, predictions, counts), len(misses))
+    return Grades(score, {"rmse": score**2, "mae": float(np.abs(misses).mean())}, error)
 
 
 def fourth_root_mse(target: ArrayLike, predictions: ArrayLike, weight: ArrayLike | None = None) -> float:

@@ -98,11 +98,15 @@ def test_a_partial_run_rewrites_its_own_rows_only() -> None:
 SCORE = st.none() | st.floats(-1e6, 1e6).map(lambda value: round(value, 3))
 
 
-@given(*[SCORE] * 5)
-def test_scores_are_read_as_the_summary_prints_them(base, published, ours, ceiling, recovered) -> None:
+@given(*[SCORE] * 6)
+def test_scores_are_read_as_the_summary_prints_them(base, published, ours, ceiling, error, recovered) -> None:
     scores = {"baseline": base, "published": published, "ours": ours, "ceiling": ceiling}
-    lines = {name: {"score": score, "recovered": recovered} for name, score in scores.items()}
-    printed = str(pd.DataFrame.from_dict(lines, orient="index").astype(float).round(3))
+    errors = {"ours": error}
+    lines = {
+        name: {"score": score, "error": errors.get(name), "recovered": recovered} for name, score in scores.items()
+    }
+    table = pd.DataFrame.from_dict(lines, orient="index").astype(float).round(3)
+    printed = str(table.assign(error=table["error"].astype(object).where(table["error"].notna(), "")))
     output = new_output("execute_result", {"text/plain": printed})
     scores_read = read_scores(new_notebook(cells=[new_code_cell("workspace.summary()", outputs=[output])]))
     for name, value in (scores | {"recovered": recovered}).items():
