@@ -1,7 +1,8 @@
 """Run in a kernel as it starts: counts the multiplications and additions of torch's products, cell by cell.
 
-After each cell the total so far is appended as a line to the file that `$NEOAI_COUNTS` names. The counts say how long
-the same cell would take on a card whose speed is known.
+After each cell the total so far is appended as a line to `counts.txt` in the folder that `$NEOAI_COUNTS` names. The
+counts say how long the same cell would take on a card whose speed is known. The hours that a notebook estimates before
+it starts its longest work are written to `announced.txt` there.
 """
 
 from __future__ import annotations
@@ -52,9 +53,11 @@ class Products(TorchDispatchMode):
         return result
 
 
-def start(target: Path) -> None:
+def start(folder: Path) -> None:
     """Count from now on, in this thread and in new ones, and append the total to a file after each cell."""
     from IPython import get_ipython
+
+    from neoai_utils import runtime
 
     total = Total()
     Products(total).__enter__()
@@ -67,9 +70,14 @@ def start(target: Path) -> None:
     threading.Thread.run = counted  # type: ignore[method-assign]
 
     def note(_result: object) -> None:
-        with target.open("a", encoding="ascii") as file:
+        with (folder / "counts.txt").open("a", encoding="ascii") as file:
             file.write(f"{total.count}\n")
 
+    def announce(work: str, hours: float, remedy: str) -> None:
+        (folder / "announced.txt").write_text(str(hours), encoding="ascii")
+        tell(work, hours, remedy)
+
+    tell, runtime.announce_hours = runtime.announce_hours, announce  # before any module imports it
     get_ipython().events.register("post_run_cell", note)
 
 

@@ -9,8 +9,12 @@ memory are continued along the line through both. Cells that scale are marked wi
 
 On a CPU the products of torch are counted (`counting`), which says how long a T4 would take: a cell in which they take
 more than a tenth of its time at this machine's speed is taken to run on the card, at `T4` operations a second, every
-other cell on the processor as here. `--record` keeps the totals in `rehearsed.json`, from which the notebooks and the
-README take them.
+other cell on the processor as here.
+
+A notebook whose longest work grows with more than the rows (epochs, steps, tokens times prompts) is played with small
+parameters. `--announced` then plays it on all rows and with its own parameters up to the cell in which it times a unit
+of that work and says how many hours all of it takes here, and adds these hours. `--record all` keeps the totals in
+`rehearsed.json`; `neoai address` writes them into the notebooks and the README.
 """
 
 from __future__ import annotations
@@ -18,6 +22,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -41,6 +46,7 @@ Stable Diffusion 1.5 draws a picture of 50 steps, 68e12 operations, in about 7 s
 """
 HALF, TWO_CARDS = ("task3", "task6", "task8"), ("task6",)  # computed in half precision on a T4; on both T4s
 RECORD = Path(__file__).with_name("rehearsed.json")
+_ANNOUNCES = re.compile(r"^\s*(\w+\.)?announce\w*\(", re.MULTILINE)
 LIMITS = "Kaggle: 12 hours, 4 cores, 30 GB of memory, two T4 of 15 GB each"
 
 
@@ -101,8 +107,15 @@ def _gpu_memory() -> float:
     return max((float(line) for line in done.stdout.split()), default=0.0) / 1024
 
 
-def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> list[Cost]:
+def play(task: str, data: Path, parameters: Mapping[str, object], out: Path, *, announced: bool = False) -> list[Cost]:
     """Play a notebook on a folder of the competition's files and return the cost of each code cell.
+
+    Args:
+        task: its name.
+        data: the folder.
+        parameters: of the notebook.
+        out: folder of the outputs.
+        announced: stop behind the cell that announces the hours of the longest work.
 
     Raises:
         nbclient.exceptions.CellExecutionError: a cell failed.
@@ -116,6 +129,9 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> 
     book: Any = load_notebook_node(str(notebook))
     values = {"data_dir": str(data), "out_dir": str(out), **parameters}
     book = parameterize_notebook(book, values)
+    if announced:
+        last = next(number for number, cell in enumerate(book.cells) if _ANNOUNCES.search(cell.source))
+        del book.cells[last + 1 :]
     costs, started, heading = [], [0.0], [""]
     samplers: list[Sampler] = []
     gpu = bool(shutil.which("nvidia-smi")) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
@@ -143,7 +159,7 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> 
         )
         print(f"  {costs[-1].title}  {seconds:.1f} s", flush=True)
 
-    os.environ["NEOAI_COUNTS"] = str(counts)
+    os.environ["NEOAI_COUNTS"] = str(out)
     counting = [str(Path(__file__).with_name("counting.py"))]
     client = nbclient.NotebookClient(
         book, timeout=None, kernel_name="python3", on_cell_start=start, on_cell_executed=end,
@@ -156,7 +172,7 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path) -> 
         nbformat.write(book, out / f"{task}.ipynb")
         if samplers:
             samplers[0].stop()
-    if not (out / "submission.csv").is_file():
+    if not announced and not (out / "submission.csv").is_file():
         raise SystemExit(f"{task} wrote no submission.csv")
     return costs
 
@@ -200,23 +216,52 @@ def on_cards(task: str, costs: Sequence[Cost], speed: float, cards: int) -> floa
     return sum(cost.products / rate if cost.products > 0.1 * speed * cost.seconds else cost.seconds for cost in costs)
 
 
-def record(task: str, costs: Sequence[Cost], share: float, values: Mapping[str, object]) -> None:
-    """Keep the totals of a play on a CPU in `rehearsed.json`."""
-    speed = machine_speed()
+@dataclass(frozen=True)
+class Announced:
+    """The longest work of a notebook, as it announces it.
+
+    Attributes:
+        hours: its estimate for all of it on this machine.
+        speed: operations a second in the cell that timed a unit of it.
+    """
+
+    hours: float
+    speed: float
+
+    def on_cards(self, task: str, cards: int) -> float:
+        """Return the hours on one or two T4s."""
+        return self.hours * self.speed / (T4[2 if task in HALF else 4] * (cards if task in TWO_CARDS else 1))
+
+
+def record(task: str, found: Mapping[str, object], which: str) -> None:
+    """Keep figures of a play on a CPU in `rehearsed.json`.
+
+    Args:
+        task: its name.
+        found: the figures.
+        which: "all", or "cores" or "cards" to keep the hours on these alone.
+    """
     kept = json.loads(RECORD.read_text(encoding="utf-8")) if RECORD.exists() else {}
-    kept[task] = {
+    part = {name: value for name, value in found.items() if which == "all" or name.startswith(f"{which}_")}
+    kept[task] = kept.get(task, {}) | part
+    RECORD.write_text(json.dumps(dict(sorted(kept.items())), indent=1) + "\n", encoding="utf-8")
+
+
+def figures(task: str, costs: Sequence[Cost], share: float, longest: Announced | None) -> dict[str, object]:
+    """Return what is kept of a play: its own hours and those that the notebook announces."""
+    speed = machine_speed()
+    own = sum(cost.seconds for cost in costs) / 3600
+    found: dict[str, object] = {
         "share": share,
-        "parameters": dict(values),
         "cores": os.cpu_count(),
-        "hours": round(sum(cost.seconds for cost in costs) / 3600, 3),
+        "cores_hours": round(own + (longest.hours if longest else 0.0), 3),
         "resident_gb": round(max(cost.resident for cost in costs), 1),
-        "products": sum(cost.products for cost in costs),
-        "products_a_second": round(speed),
-        "hours_on_one_t4": round(on_cards(task, costs, speed, 1) / 3600, 3),
-        "hours_on_two_t4": round(on_cards(task, costs, speed, 2) / 3600, 3),
+        "announced": longest is not None,
     }
-    text = json.dumps(dict(sorted(kept.items())), indent=1) + "\n"
-    RECORD.write_text(text, encoding="utf-8")
+    for cards, name in ((1, "one"), (2, "two")):
+        hours = on_cards(task, costs, speed, cards) / 3600 + (longest.on_cards(task, cards) if longest else 0.0)
+        found[f"cards_{name}"] = round(hours, 3)
+    return found
 
 
 def show(costs: Sequence[tuple[Cost, bool]], share: float, device: str) -> None:
@@ -241,7 +286,8 @@ def main() -> None:
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--keep", type=Path, help="keep the folders here and use those that are here")
     parser.add_argument("-p", nargs=2, action="append", default=[], metavar=("NAME", "VALUE"), help="a parameter")
-    parser.add_argument("--record", action="store_true", help="keep the totals in rehearsed.json")
+    parser.add_argument("--announced", action="store_true", help="then play to the announcement with all rows")
+    parser.add_argument("--record", choices=["all", "cores", "cards"], help="keep the totals in rehearsed.json")
     given = parser.parse_args()
     task = f"task{given.task}"
     if given.device == "cpu":
@@ -250,17 +296,24 @@ def main() -> None:
         top = given.keep or Path(name)
         shares = (given.share,) if given.share == 1 else (given.share / 2, given.share)
         typed = notebooks.typed(notebooks.find_notebook(task), {name: [value] for name, value in given.p})
-        chosen: dict[str, object] = {name: value for name, (value,) in typed.items()}
-        parameters = _parameters(task, top / f"{task}-models") | chosen
-        plays = [_one(task, top / f"{task}-{share:g}", share, parameters) for share in shares]
+        networks = _parameters(task, top / f"{task}-models")
+        chosen = networks | {name: value for name, (value,) in typed.items()}
+        plays = [_one(task, top / f"{task}-{share:g}", share, chosen) for share in shares]
+        longest = _announced(task, top / f"{task}-1", networks) if given.announced else None
     pairs = [(cost, False) for cost in plays[0]] if len(plays) == 1 else continued(*plays, given.share)
     show(pairs, given.share, given.device)
     if given.device == "cpu":
-        costs, speed = [cost for cost, _ in pairs], machine_speed()
-        one, two = (on_cards(task, costs, speed, cards) / 3600 for cards in (1, 2))
-        print(f"predicted from the counted products: {one:.2f} h on one T4, {two:.2f} h on two")
+        found = figures(task, [cost for cost, _ in pairs], given.share, longest)
+        print(found)
         if given.record:
-            record(task, costs, given.share, chosen)
+            record(task, found, given.record)
+
+
+def _announced(task: str, folder: Path, parameters: Mapping[str, object]) -> Announced:
+    """Play on all rows, with the notebook's own parameters, up to the announcement."""
+    costs = _one(task, folder, 1.0, parameters, announced=True)
+    hours = float((folder / "out" / "announced.txt").read_text(encoding="ascii"))
+    return Announced(hours, costs[-1].products / costs[-1].seconds)
 
 
 def _parameters(task: str, folder: Path) -> dict[str, object]:
@@ -275,7 +328,9 @@ def _parameters(task: str, folder: Path) -> dict[str, object]:
     return parameters
 
 
-def _one(task: str, folder: Path, share: float, parameters: Mapping[str, object]) -> list[Cost]:
+def _one(
+    task: str, folder: Path, share: float, parameters: Mapping[str, object], *, announced: bool = False
+) -> list[Cost]:
     """Write a folder unless it is there, and play on it."""
     data, out = folder / "data", folder / "out"
     if not data.exists():
@@ -283,7 +338,7 @@ def _one(task: str, folder: Path, share: float, parameters: Mapping[str, object]
         real_size.FILES[task](data, share)
     out.mkdir(exist_ok=True)
     print(f"{task} at a share of {share:g}", flush=True)
-    return play(task, data.resolve(), parameters, out.resolve())
+    return play(task, data.resolve(), parameters, out.resolve(), announced=announced)
 
 
 if __name__ == "__main__":

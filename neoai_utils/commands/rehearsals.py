@@ -18,8 +18,9 @@ _RECORD = Path("benchmarks") / "rehearsed.json"
 def read(folder: Path = ROOT) -> dict[str, dict[str, Any]]:
     """Return task -> the record of its last rehearsal; empty if none is kept.
 
-    A record holds `share` (of the rows that were played), `cores`, `hours` (on these cores, continued to all rows),
-    `hours_on_one_t4`, `hours_on_two_t4` (predicted from counted operations) and `resident_gb`.
+    A record holds `share` (of the rows that were played), `cores`, `cores_hours` (on these cores, continued to all
+    rows), `cards_one`, `cards_two` (hours on T4s, predicted from counted operations), `resident_gb`, and `announced`
+    (whether most of the hours are the notebook's own estimate).
 
     Args:
         folder: the repository.
@@ -43,10 +44,10 @@ def sentence(task: str, records: Mapping[str, Mapping[str, Any]]) -> str:
         return ""
     found = records[task]
     cards = ", ".join(
-        f"{duration(found[f'hours_on_{number}_t4'])} with {name}" for number, name in (("one", "a T4"), ("two", "two"))
+        f"{duration(found[f'cards_{number}'])} with {name}" for number, name in (("one", "a T4"), ("two", "two"))
     )
     return (
-        f"🏁 At the competition's size, rehearsed with random weights: about {duration(found['hours'])} on "
+        f"🏁 At the competition's size, rehearsed with random weights: about {duration(found['cores_hours'])} on "
         f"{found['cores']} CPU cores, predicted {cards} · 💾 {found['resident_gb']:.1f} GB"
     )
 
@@ -59,7 +60,7 @@ def markdown(records: Mapping[str, Mapping[str, Any]]) -> str:
     head = f"| task | {cores} CPU cores | one T4 | two T4s | memory | share of the rows played |"
     lines = [head, "| --- | ---: | ---: | ---: | ---: | ---: |"]
     for task, found in sorted(records.items()):
-        times = [duration(found[name]) for name in ("hours", "hours_on_one_t4", "hours_on_two_t4")]
+        times = [duration(found[name]) for name in ("cores_hours", "cards_one", "cards_two")]
         facts = COMPETITIONS[task]
         cells = [f"{facts.number} · {facts.title}", *times, f"{found['resident_gb']:.1f} GB", f"{found['share']:.1%}"]
         lines.append("| " + " | ".join(cells) + " |")

@@ -11,7 +11,7 @@ from neoai_utils.commands import notebooks, rehearsals
 from neoai_utils.commands.imports import ROOT
 
 RECORD = {
-    "share": 0.06, "cores": 2, "hours": 1.26, "hours_on_one_t4": 0.2, "hours_on_two_t4": 0.001, "resident_gb": 3.46,
+    "share": 0.06, "cores": 2, "cores_hours": 1.26, "cards_one": 0.2, "cards_two": 0.001, "resident_gb": 3.46,
 }  # fmt: skip
 
 
