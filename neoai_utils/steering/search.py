@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from neoai_utils.runtime import stopwatch
-from neoai_utils.scores import Grades
+from neoai_utils.scores import Grades, Row
 from neoai_utils.steering import metric
 from neoai_utils.steering.encoder import similarity
 from neoai_utils.steering.generation import generate
@@ -18,7 +18,7 @@ from neoai_utils.steering.models import Setup
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ValidationSet", "best", "estimated_hours", "judge", "scan", "scan_both_signs", "write"]
+__all__ = ["ValidationSet", "best", "estimated_hours", "judge", "row", "scan", "scan_both_signs", "write"]
 
 Changes = Mapping[int, Change]
 _PERPLEXITY_TEXTS = 24  # reading all texts again would cost as much as generating them
@@ -55,7 +55,7 @@ def judge(setup: Setup, validation: ValidationSet, texts: Sequence[str]) -> Grad
     grades = metric.grade(setup.detector.score(texts), cosines, setup.window)
     count = _PERPLEXITY_TEXTS
     surprise = perplexity(setup.writer, validation.prompts[:count], texts[:count], setup.sampling.batch)
-    return Grades(grades.score, {**grades.parts, "perplexity": surprise})
+    return Grades(grades.score, {**grades.parts, "perplexity": surprise}, grades.error)
 
 
 def scan(
@@ -64,12 +64,13 @@ def scan(
     """Judge the validation texts written with the changes `make(strength)`.
 
     Returns:
-        A row for each strength (the index), with the columns `score`, `window`, `content` and `perplexity`.
+        A row for each strength (the index), with the columns `score`, `error` (one standard
+            error), `window`, `content` and `perplexity`.
     """
     import pandas as pd
 
     grades = {s: judge(setup, validation, write(setup, validation.prompts, make(s))) for s in strengths}
-    rows = {strength: {"score": grade.score, **grade.parts} for strength, grade in grades.items()}
+    rows = {strength: {"score": grade.score, "error": grade.error, **grade.parts} for strength, grade in grades.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("strength")
 
 
@@ -100,6 +101,18 @@ def estimated_hours(setup: Setup, prompts: Sequence[str], count: int) -> float:
         seconds.append(watch.seconds)
     step = max(0.0, seconds[1] - seconds[0]) / 2
     return count / len(some) * (seconds[0] + (setup.sampling.new_tokens - 2) * step) / 3600
+
+
+def row(name: str, results: pd.DataFrame, strength: float) -> Row:
+    """Return a row of the ladder with the validation of a strength.
+
+    Args:
+        name: of the row.
+        results: as `scan` returns them.
+        strength: one of theirs.
+    """
+    score, error = (float(results[column][strength]) for column in ("score", "error"))
+    return Row(name, validation=score, validation_error=error)
 
 
 def best(results: pd.DataFrame) -> float:

@@ -31,7 +31,7 @@ def test_the_scan_shows_where_steering_helps(setup, sentences) -> None:
     row = setup.writer.model.get_output_embeddings().weight[4 + 7]
     results = search.scan(setup, validation, lambda s: {2: adding(row, s)}, [-600.0, 0.0, 600.0])
     assert results["window"][-600.0] >= results["window"][0.0] > results["window"][600.0]
-    assert list(results.columns) == ["score", "window", "content", "perplexity"]
+    assert list(results.columns) == ["score", "error", "window", "content", "perplexity"]
     grades = search.judge(setup, validation, search.write(setup, validation.prompts))
     assert results.loc[0.0].to_dict() == {"score": grades.score, **grades.parts}
 
