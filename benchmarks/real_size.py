@@ -92,12 +92,17 @@ def sentences(rng: np.random.Generator, vocabulary: list[str], count: int, lengt
     return [" ".join(next(drawn) for _ in range(size)) for size in sizes]
 
 
-def word_tokenizer(folder: Path, vocabulary: list[str], **special: str) -> Any:
-    """Save a tokenizer with an entry for each word and return it; its ids stay far below the model's vocabulary."""
+def word_tokenizer(folder: Path, vocabulary: list[str], size: int = 0, **special: str) -> Any:
+    """Save a tokenizer with an entry for each word and return it.
+
+    Its ids stay far below the model's vocabulary. What a model writes is mostly other ids, of which no text is left:
+    for a model that writes, further words ("w5000") fill the vocabulary up to its `size`.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     entries = [*dict.fromkeys([*special.values(), *string.ascii_letters, *string.punctuation, *vocabulary])]
+    entries += [f"w{number}" for number in range(len(entries), size)]
     table = {word: number for number, word in enumerate(entries)}
     made = Tokenizer(models.WordLevel(table, unk_token=special["unk_token"]))
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -192,7 +197,7 @@ def models3(
 
     vocabulary = words(np.random.default_rng(0), 3000)
     special = {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>"}
-    word_tokenizer(models / "writer", vocabulary, **special)
+    word_tokenizer(models / "writer", vocabulary, SHAPES["gemma-2-2b"]["vocab_size"], **special)
     torch.manual_seed(0)
     config = Gemma2Config(
         **SHAPES["gemma-2-2b"] | {"num_hidden_layers": blocks}, pad_token_id=1, bos_token_id=2, eos_token_id=3

@@ -70,8 +70,7 @@ def test_two_prompts_are_continued_steered_and_unsteered(writer: Writer, texts: 
     with hooks.steered(writer.model, {layer: hooks.adding(vector, 8.0) for layer, vector in caa.items()}):
         steered = generate(writer, texts.prompts, SAMPLING)
     for prompt, before, after in zip(texts.prompts, unsteered, steered, strict=True):
-        assert before.startswith(prompt)
-        assert after.startswith(prompt)
+        assert all(text.startswith(prompt) and len(text) > len(prompt) for text in (before, after))
         assert before != after
     assert len(files.submission(texts.prompts, steered)) == 2
     assert generate(writer, texts.prompts, SAMPLING) == unsteered, "the hooks are gone"
