@@ -11,9 +11,6 @@ import psutil
 import pytest
 from filelock import FileLock
 
-ROOM = 8e9
-"""Bytes that a large network, its training or its pictures need at most."""
-
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
@@ -31,12 +28,12 @@ def data(folder: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Let one module of all processes hold a large network; skip it where less than 8 GB of memory are free."""
+def room(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Let one module of all processes hold a large network; skip it where less memory is free than its `GIGABYTES`."""
     with FileLock(tmp_path_factory.getbasetemp().parent / "large_network.lock"):
         gc.collect()
-        free = psutil.virtual_memory().available
-        if free < ROOM:
-            pytest.skip(f"{free / 1e9:.1f} GB of memory are free; the network at its real size needs {ROOM / 1e9:g} GB")
+        free, needed = psutil.virtual_memory().available / 1e9, request.module.GIGABYTES
+        if free < needed:
+            pytest.skip(f"{free:.1f} GB of memory are free; the network at its real size needs {needed} GB")
         yield
         gc.collect()  # what the module's other fixtures held is gone by now

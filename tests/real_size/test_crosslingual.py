@@ -21,6 +21,8 @@ from neoai_utils.crosslingual.planning import planned
 from neoai_utils.crosslingual.prediction import labelled, predict
 from neoai_utils.crosslingual.training import UtteranceSource, fine_tune
 
+GIGABYTES = 8
+
 
 @pytest.fixture(scope="module")
 def given(data: Path) -> files.Intents:

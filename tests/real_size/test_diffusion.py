@@ -15,6 +15,8 @@ from benchmarks import real_size
 from neoai_utils.diffusion import closed_form, files, gate, generation, prompts, texts
 from neoai_utils.runtime import pick_device
 
+GIGABYTES = 8
+
 
 @pytest.fixture(scope="module")
 def given(data: Path) -> files.Prompts:

@@ -23,6 +23,7 @@ from neoai_utils.steering.models import load_writer
 from neoai_utils.steering.pairs import find_pairs, read_pairs
 from tests.steering.conftest import peak_bytes
 
+GIGABYTES = 5
 SAMPLING = Sampling(new_tokens=2)
 
 
