@@ -92,12 +92,17 @@ def sentences(rng: np.random.Generator, vocabulary: list[str], count: int, lengt
     return [" ".join(next(drawn) for _ in range(size)) for size in sizes]
 
 
-def word_tokenizer(folder: Path, vocabulary: list[str], **special: str) -> Any:
-    """Save a tokenizer with an entry for each word and return it; its ids stay far below the model's vocabulary."""
+def word_tokenizer(folder: Path, vocabulary: list[str], size: int = 0, **special: str) -> Any:
+    """Save a tokenizer with an entry for each word and return it.
+
+    Its ids stay far below the model's vocabulary. What a model writes is mostly other ids, of which no text is left:
+    for a model that writes, further words ("w5000") fill the vocabulary up to its `size`.
+    """
     from tokenizers import Tokenizer, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
     entries = [*dict.fromkeys([*special.values(), *string.ascii_letters, *string.punctuation, *vocabulary])]
+    entries += [f"w{number}" for number in range(len(entries), size)]
     table = {word: number for number, word in enumerate(entries)}
     made = Tokenizer(models.WordLevel(table, unk_token=special["unk_token"]))
     made.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
@@ -180,22 +185,29 @@ def task3(folder: Path, share: float) -> None:
     pairs.assign(source="reddit_eli5").to_csv(folder / "hc3.csv", index=False)
 
 
-def models3(models: Path) -> dict[str, object]:
-    """Save Gemma 2 2B's and DeBERTa-v3-large's shapes and five SAEs of 16k."""
+def models3(
+    models: Path, *, blocks: int = 26, levels: int = 24, saes: tuple[int, ...] = (14, 15, 16, 17, 18)
+) -> dict[str, object]:
+    """Save Gemma 2 2B's and DeBERTa-v3-large's shapes and five SAEs of 16k.
+
+    Fewer `blocks` of the one and `levels` of the other, and SAEs of other blocks (`saes`), make a shallow copy.
+    """
     import torch
     from transformers import DebertaV2Config, DebertaV2ForSequenceClassification, Gemma2Config, Gemma2ForCausalLM
 
     vocabulary = words(np.random.default_rng(0), 3000)
     special = {"unk_token": "<unk>", "pad_token": "<pad>", "bos_token": "<bos>", "eos_token": "<eos>"}
-    word_tokenizer(models / "writer", vocabulary, **special)
+    word_tokenizer(models / "writer", vocabulary, SHAPES["gemma-2-2b"]["vocab_size"], **special)
     torch.manual_seed(0)
-    config = Gemma2Config(**SHAPES["gemma-2-2b"], pad_token_id=1, bos_token_id=2, eos_token_id=3)
+    config = Gemma2Config(
+        **SHAPES["gemma-2-2b"] | {"num_hidden_layers": blocks}, pad_token_id=1, bos_token_id=2, eos_token_id=3
+    )
     _save(Gemma2ForCausalLM, config, models / "writer", torch.bfloat16)
     special = {"unk_token": "[UNK]", "pad_token": "[PAD]", "bos_token": "[CLS]", "sep_token": "[SEP]"}
     word_tokenizer(models / "detector", vocabulary, **special)
-    config = DebertaV2Config(**SHAPES["deberta-v3-large"], num_labels=1)
+    config = DebertaV2Config(**SHAPES["deberta-v3-large"] | {"num_hidden_layers": levels}, num_labels=1)
     _save(DebertaV2ForSequenceClassification, config, models / "detector", torch.float32)
-    _saes(models / "saes", (14, 15, 16, 17, 18))
+    _saes(models / "saes", saes)
     return {name: str(models / name) for name in ("writer", "detector", "saes")}
 
 
@@ -296,7 +308,9 @@ def models5(models: Path) -> dict[str, object]:
     torch.manual_seed(0)
     model = BertForSequenceClassification(BertConfig(**SHAPES["bert-base"], num_labels=3))
     zeroed = np.random.default_rng(0).choice(np.arange(1000, len(tokenizer)), 12_208, replace=False)
-    model.bert.embeddings.word_embeddings.weight.data[torch.from_numpy(zeroed)] = 0
+    rows = model.bert.embeddings.word_embeddings.weight.data
+    rows[tokenizer.pad_token_id].normal_(0, 0.02)  # a new table has no row for padding; the trained one has
+    rows[torch.from_numpy(zeroed)] = 0
     model.save_pretrained(models / "bert")
     tokenizer.save_pretrained(models / "bert")
     return {"model_id": str(models / "bert")}
@@ -311,8 +325,18 @@ def task6(folder: Path, share: float) -> None:
 
 def models6(models: Path) -> dict[str, object]:
     """Save Stable Diffusion 1.5's pipeline and the judge, ViT-H-14."""
+    from transformers import CLIPImageProcessor
+
+    pipeline6(models)
+    _save_clip(models / "judge", SHAPES["clip-vit-h-14"], 1024)
+    CLIPImageProcessor().save_pretrained(models / "judge")
+    return {"model": str(models / "model"), "judge": str(models / "judge")}
+
+
+def pipeline6(models: Path) -> Path:
+    """Save Stable Diffusion 1.5's pipeline and return its folder."""
     from diffusers import AutoencoderKL, PNDMScheduler, StableDiffusionPipeline, UNet2DConditionModel
-    from transformers import CLIPImageProcessor, CLIPTextConfig, CLIPTextModel
+    from transformers import CLIPTextConfig, CLIPTextModel
 
     tokenizer = _clip_tokenizer(models / "tokenizer", words(np.random.default_rng(0), 33_000))
     text = CLIPTextModel(CLIPTextConfig(**SHAPES["sd-text"], vocab_size=49_408, **_clip_ends(tokenizer)))
@@ -326,9 +350,7 @@ def models6(models: Path) -> dict[str, object]:
         feature_extractor=None, requires_safety_checker=False,
     )  # fmt: skip
     pipeline.save_pretrained(models / "model")
-    _save_clip(models / "judge", SHAPES["clip-vit-h-14"], 1024)
-    CLIPImageProcessor().save_pretrained(models / "judge")
-    return {"model": str(models / "model"), "judge": str(models / "judge")}
+    return models / "model"
 
 
 def _clip_tokenizer(folder: Path, whole: Sequence[str] = ()) -> Any:
