@@ -33,7 +33,7 @@ def test_the_scan_shows_where_steering_helps(setup, sentences) -> None:
     assert results["window"][-600.0] >= results["window"][0.0] > results["window"][600.0]
     assert list(results.columns) == ["score", "error", "window", "content", "perplexity"]
     grades = search.judge(setup, validation, search.write(setup, validation.prompts))
-    assert results.loc[0.0].to_dict() == {"score": grades.score, **grades.parts}
+    assert results.loc[0.0].to_dict() == {"score": grades.score, "error": grades.error, **grades.parts}
 
 
 @pytest.mark.parametrize(("top", "played"), [(8.0, [6.0, 12.0]), (-2.0, [-3.0, -1.5, -1.0])])
