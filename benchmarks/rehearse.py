@@ -5,7 +5,8 @@ as it plays a competition's files, and prints for each cell the seconds, the mos
 most memory of the GPU, then the totals beside what Kaggle gives.
 
 With a share below 1 the notebook is played twice, at half the share and at the share, and each cell's seconds and
-memory are continued along the line through both. Cells that scale are marked with ~. Scores mean nothing here.
+memory are continued along the line through both (`continued`). Cells that scale are marked with ~. Scores mean nothing
+here.
 
 On a CPU the products of torch are counted (`counting`), which says how long a T4 would take: a cell in which they take
 more than a tenth of its time at this machine's speed is taken to run on the card, at `T4` operations a second, every
@@ -60,6 +61,7 @@ class Cost:
         resident: the kernel's most resident memory, GB.
         gpu: the most memory in use on the GPU, GB; None without a GPU.
         products: operations of torch's products; 0 where they are not counted.
+        processor: seconds of the processor in all threads, which other programs hardly change.
     """
 
     title: str
@@ -67,6 +69,7 @@ class Cost:
     resident: float = 0.0
     gpu: float | None = None
     products: float = 0.0
+    processor: float = 0.0
 
 
 class Sampler(threading.Thread):
@@ -90,6 +93,11 @@ class Sampler(threading.Thread):
             except psutil.Error:
                 return
             self._most = (max(self._most[0], resident), max(self._most[1], _gpu_memory() if self._gpu else 0.0))
+
+    def processor(self) -> float:
+        """Return the seconds of the processor so far."""
+        times = self._process.cpu_times()
+        return float(times.user + times.system)
 
     def take(self) -> tuple[float, float]:
         """Return the most (resident, GPU) memory in GB since the last call."""
@@ -132,7 +140,7 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path, *, 
     if announced:
         last = next(number for number, cell in enumerate(book.cells) if _ANNOUNCES.search(cell.source))
         del book.cells[last + 1 :]
-    costs, started, heading = [], [0.0], [""]
+    costs, started, heading = [], [0.0, 0.0], [""]
     samplers: list[Sampler] = []
     gpu = bool(shutil.which("nvidia-smi")) and os.environ.get("CUDA_VISIBLE_DEVICES") != ""
     counts = out / "counts.txt"
@@ -145,18 +153,17 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path, *, 
         for line in cell.source.splitlines():
             if cell.cell_type == "markdown" and line.startswith("#"):
                 heading[0] = line.lstrip("# ")
-        started[0] = time.perf_counter()
+        started[:] = time.perf_counter(), samplers[0].processor()
 
     def end(cell: Any, cell_index: int, execute_reply: Any) -> None:
-        seconds = time.perf_counter() - started[0]
+        seconds, processor = time.perf_counter() - started[0], samplers[0].processor() - started[1]
         time.sleep(0.15)  # at least one sample
         resident, graphics = samplers[0].take()
         counted = counts.read_text(encoding="ascii").split() if counts.exists() else []
         products = float(counted[-1]) - sum(cost.products for cost in costs) if counted else 0.0
         first = next((line for line in cell.source.splitlines() if line.strip()), "")
-        costs.append(
-            Cost(f"[{cell_index}] {heading[0]}: {first[:44]}", seconds, resident, graphics if gpu else None, products)
-        )
+        most = graphics if gpu else None
+        costs.append(Cost(f"[{cell_index}] {heading[0]}: {first[:44]}", seconds, resident, most, products, processor))
         print(f"  {costs[-1].title}  {seconds:.1f} s", flush=True)
 
     os.environ["NEOAI_COUNTS"] = str(out)
@@ -178,15 +185,21 @@ def play(task: str, data: Path, parameters: Mapping[str, object], out: Path, *, 
 
 
 def continued(half: Sequence[Cost], whole: Sequence[Cost], share: float) -> list[tuple[Cost, bool]]:
-    """Continue each cell's cost from two shares to all rows; tells with each whether it scales."""
+    """Continue each cell's cost from two shares to all rows; tells with each whether it scales.
+
+    A cell scales if the processor worked clearly longer for twice the rows, a fifth and half a second. Its wall time
+    grows as that of the processor does; memory grows if it grew by a tenth.
+    """
     result = []
+    factor = (1 - share) / (share / 2)
     for small, large in zip(half, whole, strict=True):
-        grows = large.seconds > 1.2 * small.seconds + 0.2
-        factor = (1 - share) / (share / 2)
-        seconds = large.seconds + (factor * (large.seconds - small.seconds) if grows else 0.0)
-        resident = large.resident + max(0.0, factor * (large.resident - small.resident) if grows else 0.0)
-        products = large.products + factor * (large.products - small.products)
-        result.append((Cost(large.title, seconds, resident, large.gpu, products), grows))
+        more = large.processor - small.processor
+        grows = more > 0.5 + 0.2 * small.processor
+        seconds = large.seconds + (factor * more * large.seconds / large.processor if grows else 0.0)
+        heavier = large.resident - small.resident if grows and large.resident > 1.1 * small.resident else 0.0
+        products = large.products + (factor * max(0.0, large.products - small.products) if grows else 0.0)
+        cost = Cost(large.title, seconds, large.resident + factor * heavier, large.gpu, products)
+        result.append((cost, grows))
     return result
 
 
