@@ -335,7 +335,7 @@ def _parameters(task: str, folder: Path) -> dict[str, object]:
     if task not in real_size.MODELS:
         return {}
     if not record.exists():
-        folder.mkdir(parents=True)
+        folder.mkdir(parents=True, exist_ok=True)
         record.write_text(json.dumps(real_size.MODELS[task](folder)), encoding="utf-8")
     parameters: dict[str, object] = json.loads(record.read_text(encoding="utf-8"))
     return parameters
