@@ -38,6 +38,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks import real_size
+from neoai_utils import storage
 from neoai_utils.commands import notebooks
 
 T4 = {2: 7e12, 4: 3e12}
@@ -305,7 +306,7 @@ def main() -> None:
     task = f"task{given.task}"
     if given.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    with tempfile.TemporaryDirectory(prefix="rehearsal-") as name:
+    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=storage.cache_dir()) as name:
         top = given.keep or Path(name)
         shares = (given.share,) if given.share == 1 else (given.share / 2, given.share)
         typed = notebooks.typed(notebooks.find_notebook(task), {name: [value] for name, value in given.p})
