@@ -306,7 +306,7 @@ def main() -> None:
     task = f"task{given.task}"
     if given.device == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
-    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=storage.cache_dir()) as name:
+    with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=storage.make_folder(storage.cache_dir())) as name:
         top = given.keep or Path(name)
         shares = (given.share,) if given.share == 1 else (given.share / 2, given.share)
         typed = notebooks.typed(notebooks.find_notebook(task), {name: [value] for name, value in given.p})
