@@ -13,8 +13,8 @@ more than a tenth of its time at this machine's speed is taken to run on the car
 other cell on the processor as here.
 
 A notebook whose longest work grows with more than the rows (epochs, steps, tokens times prompts) is played with small
-parameters. `--announced` then plays it on all rows and with its own parameters up to the cell in which it times a unit
-of that work and says how many hours all of it takes here, and adds these hours. `--record all` keeps the totals in
+parameters, once. `--announced` then plays it on all rows and with its own parameters up to the cell in which it times a
+unit of that work and says how many hours all of it takes here, and adds these hours; nothing else is continued. `--record all` keeps the totals in
 `rehearsed.json`; `neoai address` writes them into the notebooks and the README.
 """
 
@@ -308,7 +308,7 @@ def main() -> None:
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=storage.make_folder(storage.cache_dir())) as name:
         top = given.keep or Path(name)
-        shares = (given.share,) if given.share == 1 else (given.share / 2, given.share)
+        shares = (given.share,) if given.share == 1 or given.announced else (given.share / 2, given.share)
         typed = notebooks.typed(notebooks.find_notebook(task), {name: [value] for name, value in given.p})
         networks = _parameters(task, top / f"{task}-models")
         chosen = networks | {name: value for name, (value,) in typed.items()}
