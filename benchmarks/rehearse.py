@@ -14,8 +14,8 @@ other cell on the processor as here.
 
 A notebook whose longest work grows with more than the rows (epochs, steps, tokens times prompts) is played with small
 parameters, once. `--announced` then plays it on all rows and with its own parameters up to the cell in which it times a
-unit of that work and says how many hours all of it takes here, and adds these hours; nothing else is continued. `--record all` keeps the totals in
-`rehearsed.json`; `neoai address` writes them into the notebooks and the README.
+unit of that work and says how many hours all of it takes here, and adds these hours; nothing else is continued.
+`--record all` keeps the totals in `rehearsed.json`; `neoai address` writes them into the notebooks and the README.
 """
 
 from __future__ import annotations
