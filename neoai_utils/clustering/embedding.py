@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from pickle import UnpicklingError
+from pickle import UnpicklingError  # the error alone; nothing is unpickled # nosec B403
 from typing import TYPE_CHECKING, Any
 
 import numpy as np

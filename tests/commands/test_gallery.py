@@ -24,11 +24,11 @@ from neoai_utils.commands import gallery
 from neoai_utils.errors import DataError, DataWarning, NeoaiError
 
 ROOT = Path(__file__).resolve().parents[2]
-SUMMARY = """           score  recovered
-baseline   0.100      0.000
-published    NaN        NaN
-ours       0.750      0.812
-ceiling    0.900      1.000"""
+SUMMARY = """           score  error  recovered
+baseline   0.100  0.010      0.000
+published    NaN               NaN
+ours       0.750  0.012      0.812
+ceiling    0.900             1.000"""
 TITLE = """# Task 5 · Broken <BERT> & more
 
 [![Open in Kaggle](https://kaggle.com/static/images/open-in-kaggle.svg)](https://kaggle.com/kernels/welcome?src=x)

@@ -78,7 +78,6 @@ def test_the_packages_of_each_notebook() -> None:
         "numpy",
         "pandas",
         "platformdirs",
-        "sklearn",
         "torch",
         "tqdm",
         "transformers",
