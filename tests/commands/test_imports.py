@@ -85,7 +85,12 @@ def test_the_packages_of_each_notebook() -> None:
     assert "lightgbm" in packages("task1")
     assert {"timm", "peft"} <= set(packages("task2"))
     assert {"gguf", "sae_lens", "accelerate"} <= set(packages("task3"))  # gguf: transformers imports it
-    assert set(packages("task5")) - every == {"peft", "safetensors", "scipy"}  # of `offline`, only what reads MiniLM
+    assert set(packages("task5")) - every == {
+        "peft",
+        "safetensors",
+        "scipy",
+        "sklearn",
+    }  # of `offline`, only what reads MiniLM
     assert "onnx" in packages("task7")  # DINOv2, through an attribute of `offline`
     assert {"hassil", "seqeval"} <= set(packages("task8"))  # hassil: the miniature
     assert not any(re.search("[A-Z].*-", name) for task in COMPETITIONS for name in packages(task))
