@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 
 from neoai_utils.arrays import Float64, Integers, Mask
 from neoai_utils.tabular.choice import compare
-from neoai_utils.tabular.fixed_lightgbm import train_and_predict
+from neoai_utils.tabular.fixed_lightgbm import gains, train_and_predict
 from neoai_utils.tabular.metric import fourth_root_mse
 from neoai_utils.tabular.stacking import out_of_fold
 from neoai_utils.tabular.transforms import IDENTITY, Transform
@@ -141,15 +141,23 @@ class Evaluator:
         """Return the indices of the training rows that are fitted, and of those that are held out."""
         return np.flatnonzero(~self.held_out), np.flatnonzero(self.held_out)
 
+    def gains(self, experiment: Experiment) -> pd.Series:
+        """Return `fixed_lightgbm.gains` of the model that predicts the test table."""
+        table = experiment.table.assign(**{feature.name: feature.testing for feature in experiment.stacked})
+        return gains(*_training(experiment, table, self.target, np.arange(len(self.target))))
+
     def _predict(self, experiment: Experiment, table: pd.DataFrame, fit: Integers, other: Integers) -> Float64:
-        fit = np.repeat(fit, experiment.copies)
-        return train_and_predict(
-            table.iloc[fit],
-            table.iloc[other],
-            experiment.transform.forward(self.target[fit]),
-            None if experiment.weight is None else experiment.weight[fit],
-            experiment.transform.inverse,
-        )
+        train, target, weight = _training(experiment, table, self.target, fit)
+        return train_and_predict(train, table.iloc[other], target, weight, experiment.transform.inverse)
+
+
+def _training(
+    experiment: Experiment, table: pd.DataFrame, target: Float64, fit: Integers
+) -> tuple[pd.DataFrame, Float64, Float64 | None]:
+    """Return what the trainer gets for the rows `fit`: each row's copies, their targets and weights."""
+    rows = np.repeat(fit, experiment.copies)
+    weight = None if experiment.weight is None else experiment.weight[rows]
+    return table.iloc[rows], experiment.transform.forward(target[rows]), weight
 
 
 def _rows(inputs: Any, rows: Integers) -> Any:

@@ -92,6 +92,13 @@ def test_copies_make_smaller_leaves_possible() -> None:
     assert evaluator.validate(copied) < 0.2 * evaluator.validate(alone)
 
 
+def test_gains_are_those_of_the_model_that_predicts_the_test_table(evaluator: Evaluator) -> None:
+    table = pd.DataFrame({"x": np.r_[evaluator.target, np.zeros(100)], "noise": np.arange(400.0) % 7})
+    share = evaluator.gains(Experiment(table, box_cox(0, 500), np.linspace(1, 2, 300), copies=4))
+    assert share.index[0] == "x"
+    assert share.sum() == pytest.approx(1)
+
+
 def test_importance_weights_the_validation(evaluator: Evaluator) -> None:
     first = np.flatnonzero(evaluator.held_out)[0]
     only = Evaluator(evaluator.target, evaluator.held_out, np.eye(300)[first], evaluator.folds)
