@@ -6,7 +6,7 @@ validation score, by which choices are made. Then the trainer sees all training 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,8 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from neoai_utils.arrays import Float64, Integers, Mask
-from neoai_utils.tabular.fixed_lightgbm import train_and_predict
+from neoai_utils.tabular.choice import compare
+from neoai_utils.tabular.fixed_lightgbm import gains, train_and_predict
 from neoai_utils.tabular.metric import fourth_root_mse
 from neoai_utils.tabular.stacking import out_of_fold
 from neoai_utils.tabular.transforms import IDENTITY, Transform
@@ -46,19 +47,24 @@ class StackedFeature:
 
 @dataclass(frozen=True)
 class Experiment:
-    """What the rules leave free: the features, the target's scale and the row weights.
+    """What the rules leave free: the features, the target's scale, the row weights and how often a row is given.
+
+    A trainer with a minimum of rows in a leaf counts copies as rows. Where each row is given four times, a leaf of a
+    hundred needs 25 different ones.
 
     Attributes:
         table: (rows of both tables, features), training rows first.
         transform: of the target.
         weight: (train rows,) weights for the trainer; None for ones.
         stacked: out-of-fold predictions that are added as features.
+        copies: how often the trainer gets each training row, at least 1.
     """
 
     table: pd.DataFrame
     transform: Transform = IDENTITY
     weight: Float64 | None = None
     stacked: Sequence[StackedFeature] = ()
+    copies: int = 1
 
 
 @dataclass(frozen=True)
@@ -101,21 +107,24 @@ class Evaluator:
         validating[np.concatenate([fit, held])] = inside
         return StackedFeature(name, validating, testing)
 
-    def run(self, experiment: Experiment, *, test: bool) -> tuple[float, Float64 | None]:
-        """Return the results of `validate` and, if `test`, of `predict_test` (else None).
+    def run(self, experiment: Experiment, *, test: bool) -> tuple[Float64, Float64 | None]:
+        """Return the results of `predict_held_out` and, if `test`, of `predict_test` (else None).
 
         Both run at the same time on two cores, because LightGBM releases Python's lock.
         """
         if not test:
-            return self.validate(experiment), None
-        jobs = (delayed(self.validate)(experiment), delayed(self.predict_test)(experiment))
-        score, predictions = Parallel(n_jobs=2, prefer="threads")(jobs)
-        return score, predictions
+            return self.predict_held_out(experiment), None
+        jobs = (delayed(self.predict_held_out)(experiment), delayed(self.predict_test)(experiment))
+        held_out, predictions = Parallel(n_jobs=2, prefer="threads")(jobs)
+        return held_out, predictions
 
-    def validate(self, experiment: Experiment) -> float:
-        """Return the metric on the held-out rows, weighted by `importance`."""
-        held = self.held_out
-        return fourth_root_mse(self.target[held], self.predict_held_out(experiment), self.importance[held])
+    def validate(self, predictions: Float64) -> float:
+        """Return the metric of (held-out rows,) predictions, weighted by `importance`."""
+        return fourth_root_mse(self.target[self.held_out], predictions, self.importance[self.held_out])
+
+    def compare(self, predictions: Mapping[str, Float64]) -> pd.DataFrame:
+        """Return `choice.compare` of experiments by their (held-out rows,) predictions, weighted by `importance`."""
+        return compare(predictions, self.target[self.held_out], self.importance[self.held_out], seed=self.seed)
 
     def predict_held_out(self, experiment: Experiment) -> Float64:
         """Return predictions for the held-out rows, in their order; their targets take no part in any fit."""
@@ -132,14 +141,23 @@ class Evaluator:
         """Return the indices of the training rows that are fitted, and of those that are held out."""
         return np.flatnonzero(~self.held_out), np.flatnonzero(self.held_out)
 
+    def gains(self, experiment: Experiment) -> pd.Series:
+        """Return `fixed_lightgbm.gains` of the model that predicts the test table."""
+        table = experiment.table.assign(**{feature.name: feature.testing for feature in experiment.stacked})
+        return gains(*_training(experiment, table, self.target, np.arange(len(self.target))))
+
     def _predict(self, experiment: Experiment, table: pd.DataFrame, fit: Integers, other: Integers) -> Float64:
-        return train_and_predict(
-            table.iloc[fit],
-            table.iloc[other],
-            experiment.transform.forward(self.target[fit]),
-            None if experiment.weight is None else experiment.weight[fit],
-            experiment.transform.inverse,
-        )
+        train, target, weight = _training(experiment, table, self.target, fit)
+        return train_and_predict(train, table.iloc[other], target, weight, experiment.transform.inverse)
+
+
+def _training(
+    experiment: Experiment, table: pd.DataFrame, target: Float64, fit: Integers
+) -> tuple[pd.DataFrame, Float64, Float64 | None]:
+    """Return what the trainer gets for the rows `fit`: each row's copies, their targets and weights."""
+    rows = np.repeat(fit, experiment.copies)
+    weight = None if experiment.weight is None else experiment.weight[rows]
+    return table.iloc[rows], experiment.transform.forward(target[rows]), weight
 
 
 def _rows(inputs: Any, rows: Integers) -> Any:

@@ -12,7 +12,7 @@ from neoai_utils import errors
 from neoai_utils.arrays import Float64
 from neoai_utils.tabular.transforms import offset_to_positive
 
-__all__ = ["density_ratio", "low_target_weights"]
+__all__ = ["density_ratio", "power_weights"]
 
 _FOLDS = 3
 
@@ -47,20 +47,21 @@ def density_ratio(train: pd.DataFrame, test: pd.DataFrame, *, seed: int = 0) -> 
     return np.asarray(ratio / ratio.mean()), float(roc_auc_score(is_test, probability))
 
 
-def low_target_weights(target: Float64, power: float) -> Float64:
-    """Return weights in proportion to target^-power, (rows,), of mean 1.
+def power_weights(target: Float64, power: float) -> Float64:
+    """Return weights in proportion to a power of the target, (rows,), of mean 1.
 
-    The trainer minimises the absolute error, the metric squares it. Large errors occur where the target is low and
-    rows are few, so more weight on these rows brings the trainer closer to the metric.
+    The trainer minimises the absolute error, the metric squares it. More weight on the rows with large errors brings
+    the trainer closer to the metric. Large errors may occur where the target is low and rows are few (a negative power)
+    or in the peaks of a skewed target (a positive one).
 
     Args:
-        target: (rows,). Values below a thousandth of the mean are raised to it. Where some are 0 or less, a constant
-            is added first, with a warning.
+        target: (rows,). Values below a thousandth of the mean, or above a thousand times the mean, are moved to these
+            bounds. Where some are 0 or less, a constant is added first, with a warning.
         power: 0 for equal weights.
     """
     offset = offset_to_positive(target)
     if offset and power:
         errors.warn(f"the target goes down to {target.min():g}; weights are powers of the target + {offset:g}.")
     positive = target + offset
-    weight = np.maximum(positive, 1e-3 * positive.mean()) ** -power
+    weight = np.clip(positive / positive.mean(), 1e-3, 1e3) ** power
     return np.asarray(weight / weight.mean())

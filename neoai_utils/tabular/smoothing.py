@@ -15,7 +15,7 @@ from scipy.ndimage import gaussian_filter1d
 from neoai_utils.arrays import Float64
 from neoai_utils.errors import DataError
 
-__all__ = ["explained_by_time", "kernel_curve", "robust_curve"]
+__all__ = ["explained_by_time", "explains_target", "kernel_curve", "robust_curve"]
 
 _MIN_READINGS = 30  # with fewer, a share of explained variance is chance
 _MAX_DEVIATIONS = 4.0  # robust standard deviations from the median of the minute; readings beyond are outliers
@@ -98,6 +98,21 @@ def explained_by_time(values: Float64, minute: Float64) -> float:
         return float(1 - (steps**2).mean() / 2 / readings.var())
     within = readings - readings.groupby(minute[use]).transform("mean")
     return float(1 - (within**2).sum() / freedom / readings.var())
+
+
+def explains_target(readings: Float64, target: Float64) -> float:
+    """Return the share of the target's variance between twentieths of a sensor's readings, adjusted for chance.
+
+    A sensor may say nothing about time and still something about the target of its row.
+
+    Args:
+        readings: (rows,) NaN where missing. Such rows are left out.
+        target: (rows,) the target.
+
+    Returns:
+        The share, about 0 for pure noise and at most 1; see `explained_by_time`.
+    """
+    return explained_by_time(target, np.ceil(20 * pd.Series(readings).rank(pct=True).to_numpy()))
 
 
 def _robust_deviation(values: Float64) -> float:

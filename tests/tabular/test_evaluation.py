@@ -59,17 +59,49 @@ def test_both_runs_are_those_done_alone(evaluator: Evaluator, monkeypatch: pytes
     monkeypatch.setattr(evaluation, "train_and_predict", fake)
     table = pd.DataFrame({"x": np.arange(400.0)})
     experiment = Experiment(table, stacked=[evaluator.stack("line", LinearRegression(), table)])
-    validation, predictions = evaluator.run(experiment, test=True)
-    assert validation == fourth_root_mse(evaluator.target[evaluator.held_out], np.full(75, 500.0))
-    assert len(predictions) == 100
+    held_out, predictions = evaluator.run(experiment, test=True)
+    assert evaluator.validate(held_out) == fourth_root_mse(evaluator.target[evaluator.held_out], np.full(75, 500.0))
+    assert (len(held_out), len(predictions)) == (75, 100)
     assert sorted(seen) == [(225, 75, ["x", "line"]), (300, 100, ["x", "line"])]
-    assert evaluator.run(experiment, test=False) == (validation, None)
+    assert evaluator.run(experiment, test=False)[1] is None
     assert len(seen) == 3, "nothing is predicted that nobody asked for"
 
 
-def test_importance_weights_the_validation(evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "train_and_predict", lambda train, test, *rest: np.full(len(test), 500.0))
+def test_copies_reach_the_trainer_with_their_targets_and_weights(
+    evaluator: Evaluator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def fake(train, test, target, weight, inverse):
+        seen.append(train.assign(target=target, weight=weight))
+        return np.full(len(test), 500.0)
+
+    monkeypatch.setattr(evaluation, "train_and_predict", fake)
+    table = pd.DataFrame({"x": np.arange(400.0)})
+    weight = np.arange(300.0)
+    assert len(evaluator.predict_held_out(Experiment(table, weight=weight, copies=4))) == 75
+    evaluator.predict_held_out(Experiment(table, weight=weight))
+    pd.testing.assert_frame_equal(seen[0].iloc[::4], seen[1])
+    pd.testing.assert_frame_equal(seen[0].iloc[3::4], seen[1])
+
+
+def test_copies_make_smaller_leaves_possible() -> None:
+    x = np.repeat([0.0, 1.0, 2.0, 3.0], 60)  # groups of 60 rows are too few for a leaf of 100
+    evaluator = Evaluator(100 * (x % 2), np.arange(240) % 60 < 10, np.ones(240))
+    alone, copied = (evaluator.predict_held_out(Experiment(pd.DataFrame({"x": x}), copies=k)) for k in (1, 4))
+    assert evaluator.validate(copied) < 0.2 * evaluator.validate(alone)
+
+
+def test_gains_are_those_of_the_model_that_predicts_the_test_table(evaluator: Evaluator) -> None:
+    table = pd.DataFrame({"x": np.r_[evaluator.target, np.zeros(100)], "noise": np.arange(400.0) % 7})
+    share = evaluator.gains(Experiment(table, box_cox(0, 500), np.linspace(1, 2, 300), copies=4))
+    assert share.index[0] == "x"
+    assert share.sum() == pytest.approx(1)
+
+
+def test_importance_weights_the_validation(evaluator: Evaluator) -> None:
     first = np.flatnonzero(evaluator.held_out)[0]
     only = Evaluator(evaluator.target, evaluator.held_out, np.eye(300)[first], evaluator.folds)
-    table = pd.DataFrame({"x": np.arange(400.0)})
-    assert only.validate(Experiment(table)) == pytest.approx(np.sqrt(abs(evaluator.target[first] - 500)))
+    assert only.validate(np.full(75, 500.0)) == pytest.approx(np.sqrt(abs(evaluator.target[first] - 500)))
+    table = evaluator.compare({"mean": np.full(75, 500.0)})
+    assert table["validation"].tolist() == [evaluator.validate(np.full(75, 500.0))]

@@ -1,4 +1,4 @@
-"""Weights of training rows: like the test table, and larger where the target is low."""
+"""Weights of training rows: like the test table, and powers of the target."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from neoai_utils.errors import DataWarning
-from neoai_utils.tabular.row_weights import density_ratio, low_target_weights
+from neoai_utils.tabular.row_weights import density_ratio, power_weights
 
 
 def test_density_ratio_finds_the_shift() -> None:
@@ -22,28 +22,31 @@ def test_density_ratio_finds_the_shift() -> None:
     assert np.average(train["x"], weights=alike) == pytest.approx(0, abs=0.15)
 
 
-def test_low_targets_weigh_more() -> None:
-    weight = low_target_weights(np.array([100.0, 200, 400]), 2)
-    np.testing.assert_allclose(weight / weight[0], [1, 1 / 4, 1 / 16])
-    assert weight.mean() == pytest.approx(1)
-    np.testing.assert_array_equal(low_target_weights(np.array([1.0, 2.0]), 0), [1, 1])
+def test_weights_are_powers_of_the_target() -> None:
+    low = power_weights(np.array([100.0, 200, 400]), -2)
+    np.testing.assert_allclose(low / low[0], [1, 1 / 4, 1 / 16])
+    assert low.mean() == pytest.approx(1)
+    high = power_weights(np.array([100.0, 200, 400]), 1)
+    np.testing.assert_allclose(high / high[0], [1, 2, 4])
+    np.testing.assert_array_equal(power_weights(np.array([1.0, 2.0]), 0), [1, 1])
 
 
 @pytest.mark.parametrize("target", [[0.0, 1.0, 5.0], [-700.0, 0.0, 3.0], [-1.0, -1.0, -1.0]])
 def test_weights_of_targets_without_a_power_fall_all_the_same(target: list[float]) -> None:
     values = np.array(target)
     with pytest.warns(DataWarning, match=f"goes down to {values.min():g}"):
-        weight = low_target_weights(values, 2)
+        weight = power_weights(values, -2)
     assert (weight > 0).all()
     assert (np.diff(weight) <= 0).all()
     assert weight.mean() == pytest.approx(1)
-    np.testing.assert_array_equal(low_target_weights(values, 0), np.ones(3))
+    np.testing.assert_array_equal(power_weights(values, 0), np.ones(3))
 
 
-def test_no_tiny_target_takes_all_the_weight() -> None:
-    weight = low_target_weights(np.array([1e-300, *[100.0] * 999]), 2)
+@pytest.mark.parametrize(("extreme", "power"), [(1e-300, -2), (1e200, 2)])
+def test_extreme_targets_have_finite_weights(extreme: float, power: float) -> None:
+    weight = power_weights(np.array([extreme, *[100.0] * 999]), power)
     assert np.isfinite(weight).all()
-    assert weight[0] < 1000
+    assert weight[0] <= 1000
 
 
 def test_tables_of_a_row_or_two_cannot_be_told_apart() -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neoai_utils.errors import DataError
-from neoai_utils.tabular.smoothing import explained_by_time, kernel_curve, robust_curve
+from neoai_utils.tabular.smoothing import explained_by_time, explains_target, kernel_curve, robust_curve
 
 
 def kernel_mean_by_definition(values, minute, length: int, width: float) -> np.ndarray:
@@ -78,3 +78,18 @@ def test_one_row_a_minute_tells_sensors_from_noise(rows: int) -> None:
 def test_what_does_not_vary_or_is_hardly_there_is_no_sensor(values: np.ndarray) -> None:
     assert explained_by_time(values, np.arange(90.0)) == 0
     assert explained_by_time(values, np.arange(90.0) // 3) == 0
+
+
+def test_a_sensor_that_ignores_time_may_still_explain_the_target() -> None:
+    rng = np.random.default_rng(0)
+    minute, fast = np.arange(4000.0) // 20, rng.normal(size=4000)
+    fast[::9] = np.nan
+    target = np.nan_to_num(fast) ** 2  # no correlation, and full dependence
+    assert explained_by_time(fast, minute) < 0.05
+    assert explains_target(fast, target) > 0.8
+    assert abs(explains_target(rng.normal(size=4000), target)) < 0.02
+
+
+@pytest.mark.parametrize("readings", [np.full(90, np.nan), np.full(90, 7.0), np.r_[np.zeros(80), np.ones(10)]])
+def test_readings_without_twentieths_explain_no_random_target(readings: np.ndarray) -> None:
+    assert abs(explains_target(readings, np.random.default_rng(1).normal(size=90))) < 0.1
