@@ -12,7 +12,7 @@ import torch
 from torch.nn import functional
 
 from neoai_utils.errors import NotANumberError
-from neoai_utils.segmentation import backbones, zero_shot
+from neoai_utils.segmentation import backbones, features, zero_shot
 from neoai_utils.segmentation.features import (
     concatenated,
     dense_features,
@@ -86,6 +86,54 @@ def test_shifted_windows_interleave_by_place(tiny_clip):
     rows, columns = np.meshgrid(np.arange(28), np.arange(28), indexing="ij")
     expected = np.arctan2(50.5 + 2 * rows, 50.5 + 2 * columns)  # fine cell r is centred on pixels 2r and 2r + 1
     np.testing.assert_allclose(angle[1:-1, 1:-1], expected[1:-1, 1:-1], atol=1e-4)
+
+
+# ----------------------------------------------------------------------------------------------- mirror, scale
+
+
+def test_a_mirrored_picture_has_mirrored_features(tiny_clip, pictures):
+    """The mean over picture and mirror image does not know left from right; one pass alone does."""
+    turned = [np.ascontiguousarray(image[:, ::-1]) for image in pictures]
+    for mirror, same in ((True, True), (False, False)):
+        dense = partial(dense_features, tiny_clip.backbone, layers=(2, 4), mirror=mirror)
+        found, expected = concatenated(dense(turned)), concatenated(dense(pictures))[:, :, ::-1]
+        assert np.allclose(found, expected, atol=1e-2) == same
+
+
+def test_the_mirror_is_a_half_of_the_mean(tiny_clip, pictures):
+    turned = [np.ascontiguousarray(image[:, ::-1]) for image in pictures]
+    plain, other = (concatenated(dense_features(tiny_clip.backbone, images, (4,))) for images in (pictures, turned))
+    mean = concatenated(dense_features(tiny_clip.backbone, pictures, (4,), mirror=True))
+    np.testing.assert_allclose(mean, (plain + other[:, :, ::-1]) / 2, atol=1e-2)  # Pillow rounds the resized pixels
+
+
+@pytest.mark.parametrize(("scale", "grid"), [(1.0, 14), (1.5, 21), (2.0, 28), (1.45, 20)])
+def test_sides_are_whole_patches(tiny_clip, pictures, scale, grid):
+    assert next(dense_features(tiny_clip.backbone, pictures, (4,), scale=scale)).shape == (2, grid, grid, 24)
+
+
+# ------------------------------------------------------------------------------------------------ number formats
+
+
+def test_a_fast_format_gives_nearly_the_same_tokens(tiny_clip, pictures, monkeypatch):
+    pixels = normalised_pixels(tiny_clip.backbone, pictures)
+    exact = stacked_tokens(tiny_clip.backbone, pixels, (1, 4))
+    monkeypatch.setattr(features, "fast_dtype", lambda _device: torch.bfloat16)
+    fast = stacked_tokens(tiny_clip.backbone, pixels, (1, 4))
+    assert fast.dtype == torch.float32
+    assert 0 < (fast - exact).abs().max() < 0.05
+
+
+def test_float16_that_overflows_is_computed_again(tiny_clip, pictures, monkeypatch):
+    """Tokens of 1e6 are infinite in float16, and infinity divided by infinity is NaN."""
+    loud = copy.deepcopy(tiny_clip.model)
+    with torch.no_grad():
+        loud.vision_model.encoder.layers[0].mlp.fc2.bias[:] = 1e6
+    backbone = backbones.clip_from(loud, None).backbone
+    pixels = normalised_pixels(backbone, pictures)
+    exact = stacked_tokens(backbone, pixels, (4,))
+    monkeypatch.setattr(features, "fast_dtype", lambda _device: torch.float16)
+    torch.testing.assert_close(stacked_tokens(backbone, pixels, (4,)), exact)
 
 
 # -------------------------------------------------------------------------------------------------- open_clip
