@@ -16,15 +16,9 @@ from neoai_utils.segmentation.refine import upsample
 from neoai_utils.segmentation.ridge_probe import RidgeProbe, left_out
 
 __all__ = [
-    "PENALTIES",
-    "THRESHOLDS",
-    "MaskProbe",
-    "best_threshold",
-    "choose_penalty",
-    "iou_table",
-    "surely_better",
+    "PENALTIES", "THRESHOLDS", "MaskProbe", "best_threshold", "choose_penalty", "iou_table", "surely_better",
     "threshold_curve",
-]
+]  # fmt: skip
 
 PENALTIES: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 THRESHOLDS: tuple[float, ...] = tuple(np.round(np.arange(0.1, 0.8001, 0.02), 2).tolist())

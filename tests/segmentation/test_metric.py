@@ -42,7 +42,7 @@ def test_the_mean_is_over_pictures_not_over_pixels():
 def test_a_gain_is_paired():
     """Differences 0.1, 0.2 and 0.3: their mean, and their standard deviation 0.1 over the root of three."""
     old = np.array([0.1, 0.9, 0.4])
-    gain, error = metric.paired_gain(old + [0.1, 0.2, 0.3], old)
+    gain, error = metric.paired_gain(old + np.array([0.1, 0.2, 0.3]), old)
     assert (gain, error) == (pytest.approx(0.2), pytest.approx(0.1 / 3**0.5))
     assert metric.paired_gain(old[:1] + 0.5, old[:1]) == (pytest.approx(0.5), float("inf"))
 
