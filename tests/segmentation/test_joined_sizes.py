@@ -5,7 +5,6 @@ from __future__ import annotations
 from functools import partial
 
 import numpy as np
-import pytest
 from sklearn.decomposition import PCA
 
 from neoai_utils.segmentation.features import concatenated, dense_features
@@ -69,12 +68,3 @@ def test_batches_of_joined_sizes(tiny_clip, pictures):
     batches = list(joined_batches(sizes, pictures))
     assert [len(batch) for batch in batches] == [1, 1]
     np.testing.assert_allclose(np.concatenate(batches), expected, atol=1e-4)
-
-
-def test_sizes_with_different_batches_are_refused(tiny_clip, pictures):
-    grids = [partial(dense_features, tiny_clip.backbone, layers=(4,), batch=batch) for batch in (1, 2)]
-    sizes = [ShortFeatures(grid, 8) for grid in grids]
-    for size in sizes:
-        size.fit_transform(pictures)
-    with pytest.raises(ValueError, match="zip"):
-        list(joined_batches(sizes, pictures))
