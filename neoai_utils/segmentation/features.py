@@ -10,7 +10,6 @@ batches.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import nullcontext
 from typing import Any
@@ -24,12 +23,12 @@ from torch.nn import functional
 from neoai_utils.arrays import Float32, Picture
 from neoai_utils.errors import NotANumberError
 from neoai_utils.hooks import hidden_states, hooked
-from neoai_utils.runtime import fast_dtype, progress, refuse_nan
+from neoai_utils.runtime import fast_dtype, refuse_nan
 from neoai_utils.segmentation.backbones import Backbone, Clip
 
 __all__ = [
-    "BATCH", "class_embeddings", "concatenated", "dense_features", "mapped", "mean_features", "normalised_pixels",
-    "published_layers", "shifted_features", "stacked_tokens",
+    "BATCH", "class_embeddings", "concatenated", "dense_features", "mapped", "normalised_pixels", "published_layers",
+    "stacked_tokens",
 ]  # fmt: skip
 
 BATCH = 16
@@ -140,7 +139,7 @@ def dense_features(
 
 
 def concatenated(batches: Iterable[Float32]) -> Float32:
-    """Join the batches of `dense_features` or `shifted_features`: (pictures, rows, columns, width)."""
+    """Join the batches of `dense_features`: (pictures, rows, columns, width)."""
     return np.concatenate(list(batches))
 
 
@@ -155,51 +154,3 @@ def mapped(batches: Iterable[Float32], predict: Callable[[Float32], Any]) -> Any
         The maps of all pictures, (pictures, rows, columns), of the dtype of `predict`.
     """
     return np.concatenate([predict(cells) for cells in batches])
-
-
-def mean_features(
-    grids: Sequence[Callable[[Sequence[Picture]], Iterator[Float32]]], images: Sequence[Picture]
-) -> Iterator[Float32]:
-    """Yield the mean of several kinds of features of the same shape, batch by batch.
-
-    Args:
-        grids: functions from pictures to batches of `BATCH` pictures, as `dense_features` and `shifted_features` make.
-        images: the pictures.
-
-    Yields:
-        (pictures, rows, columns, width) float32.
-    """
-    total = math.ceil(len(images) / BATCH)
-    for views in progress(zip(*(grid(images) for grid in grids), strict=True), "features", total=total):
-        yield np.mean(views, axis=0)
-
-
-def shifted_features(backbone: Backbone, images: Sequence[Picture], layers: Sequence[int]) -> Iterator[Float32]:
-    """Yield features on a grid twice as fine from four passes at the trained size, shifted by half a patch.
-
-    The border pixels are repeated outwards. Fine cell (2r + a, 2c + b) comes from the pass that was shifted by (a, b)
-    half patches. A fine cell's centre lies a quarter patch off its patch's centre, so the passes start a quarter patch
-    early.
-
-    Args:
-        backbone: the transformer.
-        images: the pictures, of any sizes.
-        layers: block numbers, 1 for the first.
-
-    Yields:
-        (pictures, 2 * grid, 2 * grid, width) float32.
-    """
-    quarter = backbone.patch // 4
-    for start in range(0, len(images), BATCH):
-        pixels = normalised_pixels(backbone, images[start : start + BATCH])
-        padded = functional.pad(pixels, (quarter,) * 4, mode="replicate")
-        rows = [torch.stack([_shifted_tokens(backbone, padded, layers, (a, b)) for b in (0, 1)], dim=3) for a in (0, 1)]
-        fine = torch.stack(rows, dim=2)  # (batch, r, a, c, b, width)
-        yield fine.flatten(3, 4).flatten(1, 2).cpu().numpy()
-
-
-def _shifted_tokens(backbone: Backbone, padded: Tensor, layers: Sequence[int], shift: tuple[int, int]) -> Tensor:
-    """Return the tokens of the window of padded pixels that starts `shift` half patches from the corner."""
-    top, left = (2 * steps * (backbone.patch // 4) for steps in shift)
-    window = padded[:, :, top : top + backbone.side, left : left + backbone.side]
-    return stacked_tokens(backbone, window, layers)

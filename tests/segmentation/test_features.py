@@ -17,10 +17,8 @@ from neoai_utils.segmentation.features import (
     concatenated,
     dense_features,
     mapped,
-    mean_features,
     normalised_pixels,
     published_layers,
-    shifted_features,
     stacked_tokens,
 )  # fmt: skip
 
@@ -63,8 +61,8 @@ def test_twice_the_side_gives_a_grid_twice_as_fine(tiny_clip, pictures):
     assert own > other
 
 
-def test_shifted_windows_interleave_by_place(tiny_clip):
-    """A backbone whose first block is replaced by the patches' mean brightness shows where each fine cell looks."""
+def test_the_mirror_images_features_come_back_to_their_places(pictures):
+    """A backbone that returns each patch's mean colour finds the same in the mirror, once that is mirrored back."""
 
     class Mean(torch.nn.Module):
         def __init__(self):
@@ -72,20 +70,14 @@ def test_shifted_windows_interleave_by_place(tiny_clip):
             self.anchor = torch.nn.Parameter(torch.zeros(1))
 
         def forward(self, pixels):
-            cells = functional.avg_pool2d(pixels[:, :2], 4).flatten(2).transpose(1, 2)
-            return torch.cat([torch.zeros(len(pixels), 1, 2), cells], dim=1)
+            cells = functional.avg_pool2d(pixels, 4).flatten(2).transpose(1, 2)
+            return torch.cat([torch.zeros(len(pixels), 1, 3), cells], dim=1)
 
     block = Mean()
     backbone = backbones.Backbone(block, [block], 56, 4, (0, 0, 0), (1, 1, 1))
-    ramp = np.zeros((56, 56, 3), dtype=np.uint8)
-    ramp[..., 0] = np.arange(56)[None, :] + 50
-    ramp[..., 1] = np.arange(56)[:, None] + 50
-    fine = concatenated(shifted_features(backbone, [ramp], (1,)))[0]
-    assert fine.shape == (28, 28, 2)
-    angle = np.arctan2(fine[..., 1], fine[..., 0])  # unit vectors keep only the ratio row / column
-    rows, columns = np.meshgrid(np.arange(28), np.arange(28), indexing="ij")
-    expected = np.arctan2(50.5 + 2 * rows, 50.5 + 2 * columns)  # fine cell r is centred on pixels 2r and 2r + 1
-    np.testing.assert_allclose(angle[1:-1, 1:-1], expected[1:-1, 1:-1], atol=1e-4)
+    plain, both = (concatenated(dense_features(backbone, pictures, (1,), mirror=mirror)) for mirror in (False, True))
+    np.testing.assert_allclose(both, plain, atol=1e-6)
+    assert np.abs(plain - plain[:, :, ::-1]).max() > 0.1
 
 
 # ----------------------------------------------------------------------------------------------- mirror, scale
@@ -187,12 +179,3 @@ def test_predictions_batch_by_batch_hold_two_batches_at_most(tiny_clip, pictures
             del cells
 
     np.testing.assert_array_equal(mapped(batches(), lambda cells: cells.sum(axis=-1)), whole.sum(axis=-1))
-
-
-def test_the_mean_of_two_grids(tiny_clip, pictures):
-    fine = partial(dense_features, tiny_clip.backbone, layers=(4,), scale=2)
-    shifted = partial(shifted_features, tiny_clip.backbone, layers=(4,))
-    mean = concatenated(mean_features([fine, shifted], pictures))
-    slow = (concatenated(fine(pictures)) + concatenated(shifted(pictures))) / 2
-    np.testing.assert_allclose(mean, slow, atol=1e-6)
-    np.testing.assert_array_equal(concatenated(mean_features([fine], pictures)), concatenated(fine(pictures)))
