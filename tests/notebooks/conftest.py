@@ -18,7 +18,7 @@ from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.miniatures import build_miniature
 
 # what a play of the competition's own files must not say: another run's words, and values that are not there
-FOREIGN = re.compile(r"\bminiature|\bnan\b|\bNone\b|Left out", re.IGNORECASE)
+FOREIGN = re.compile(r"\bminiature|\bnan\b|\bNone\b", re.IGNORECASE)
 PAPERMILL = ("papermill", "upload.ipynb", "../done.ipynb")
 
 
