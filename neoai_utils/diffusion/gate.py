@@ -20,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from neoai_utils.arrays import Float32, Mask
 from neoai_utils.diffusion.closed_form import solve
 from neoai_utils.diffusion.texts import paired_states, pooled
 from neoai_utils.errors import ParameterError
@@ -27,8 +28,9 @@ from neoai_utils.hooks import hooked
 
 if TYPE_CHECKING:
     from diffusers import StableDiffusionPipeline
+    from sklearn.pipeline import Pipeline
 
-__all__ = ["Redirection", "fit", "redirected"]
+__all__ = ["Redirection", "fit", "passes_without_its_kind", "redirected"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,7 @@ def fit(
     pairs: Sequence[tuple[str, str]],
     others: Sequence[str],
     strength: float = 1.0,
+    sources: Sequence[str] = (),
 ) -> Redirection:
     """Fit the gate to source prompts against others, and the map to the pairs.
 
@@ -64,28 +67,47 @@ def fit(
         pairs: (source prompt, target prompt).
         others: prompts to be read as before; the empty one, of classifier-free guidance, should be among them.
         strength: pull of the map towards the identity.
+        sources: further source prompts for the gate alone, such as descriptions.
 
     Raises:
         ParameterError: there are no pairs or no others.
     """
+    if not pairs or not others:
+        raise ParameterError(f"need pairs and prompts to keep, got {len(pairs)} and {len(others)}.")
+    paired, targets = zip(*pairs, strict=True)
+    inputs = pooled(pipe, [*paired, *sources, *others]).float().cpu().numpy()
+    scaler, regression = _classifier().fit(inputs, np.arange(len(inputs)) < len(paired) + len(sources))
+    weight = regression.coef_[0] / scaler.scale_
+    bias = float(regression.intercept_[0] - weight @ scaler.mean_)
+    source, target = (values.float() for values in paired_states(pipe, paired, targets))
+    identity = torch.eye(source.shape[1], device=source.device)
+    matrix = solve(identity, source, target, source[:0], strength)
+    return Redirection(torch.tensor(weight, dtype=torch.float32), bias, matrix)
+
+
+def passes_without_its_kind(states: Float32, is_source: Mask, kinds: Sequence[str]) -> Mask:
+    """Return for each text whether it passes a gate that was fitted to the texts of all other kinds.
+
+    A kind is held out as a whole, so the result tells how the gate treats what nobody thought of.
+
+    Args:
+        states: (n, width) pooled states of the texts.
+        is_source: (n) whether a text is about the source concept.
+        kinds: (n) the kind of each text; two at least for either side.
+    """
+    from sklearn.model_selection import LeaveOneGroupOut, cross_val_predict
+
+    passes: Mask = cross_val_predict(_classifier(), states, is_source, groups=kinds, cv=LeaveOneGroupOut())
+    return passes
+
+
+def _classifier() -> Pipeline:
+    """Return an unfitted logistic regression on standardised states; either side has the same weight."""
     from sklearn.linear_model import LogisticRegression
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    if not pairs or not others:
-        raise ParameterError(f"need pairs and prompts to keep, got {len(pairs)} and {len(others)}.")
-    sources, targets = zip(*pairs, strict=True)
-    inputs = pooled(pipe, [*sources, *others]).float().cpu().numpy()
-    is_source = np.arange(len(inputs)) < len(sources)
-    scaler, regression = make_pipeline(
-        StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000)
-    ).fit(inputs, is_source)  # fmt: skip
-    weight = regression.coef_[0] / scaler.scale_
-    bias = float(regression.intercept_[0] - weight @ scaler.mean_)
-    source, target = (values.float() for values in paired_states(pipe, sources, targets))
-    identity = torch.eye(source.shape[1], device=source.device)
-    matrix = solve(identity, source, target, source[:0], strength)
-    return Redirection(torch.tensor(weight, dtype=torch.float32), bias, matrix)
+    return make_pipeline(StandardScaler(), LogisticRegression(class_weight="balanced", max_iter=1000))
 
 
 @contextmanager

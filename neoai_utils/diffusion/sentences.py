@@ -72,20 +72,30 @@ def without(bank: pd.DataFrame, words: Iterable[str]) -> pd.DataFrame:
     return bank[~bank["sentence"].str.contains(pattern, case=False)].reset_index(drop=True)
 
 
-def readable(bank: pd.DataFrame, tokenizer: CLIPTokenizer) -> pd.DataFrame:
-    """Return the sentences whose words the text encoder can know.
+def readable(texts: Sequence[str], tokenizer: CLIPTokenizer) -> list[str]:
+    """Return the texts whose words the text encoder can know.
 
-    A vocabulary of 10,000 tokens or more is one of general text, and all sentences are returned. A smaller one was
-    learnt from few words: the rest of the language is spelt in fragments that mean nothing to the encoder. Then those
-    sentences are returned whose words are one token each.
+    A vocabulary of 10,000 tokens or more is one of general text, and all texts are returned. A smaller one was learnt
+    from few words: the rest of the language is spelt in fragments that mean nothing to the encoder. Then those texts
+    are returned whose words are one token each.
     """
     if len(tokenizer) >= _GENERAL:
-        return bank
-    whole = [all(len(tokenizer.tokenize(word)) == 1 for word in text.split()) for text in bank["sentence"]]
-    return bank[whole].reset_index(drop=True)
+        return list(texts)
+    return [text for text in texts if all(len(tokenizer.tokenize(word)) == 1 for word in text.split())]
 
 
-def styled(texts: Sequence[str], seed: int) -> list[str]:
-    """Return each text in a random one of the styles: "a mare" becomes "a mosaic of a mare"."""
-    chosen = np.random.default_rng((seed, 67)).integers(len(STYLES), size=len(texts))
-    return [STYLES[number].format(text) for number, text in zip(chosen, texts, strict=True)]
+def styled(texts: Sequence[str], styles: Sequence[str], seed: int, count: int = 3) -> list[str]:
+    """Return each text as it is and in `count` random ones of the styles: "a mare" and "a mosaic of a mare".
+
+    All that is made of one text stands side by side: `count` + 1 entries for each.
+
+    Args:
+        texts: sentences.
+        styles: such as `STYLES`.
+        seed: of the choice.
+        count: of styles a text; fewer where there are fewer styles.
+    """
+    rng = np.random.default_rng((seed, 67))
+    count = min(count, len(styles))
+    chosen = [["{}", *rng.choice(list(styles), count, replace=False)] for _ in texts]
+    return [style.format(text) for text, row in zip(texts, chosen, strict=True) for style in row]

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from neoai_utils.diffusion import prompts
-from neoai_utils.diffusion.gate import Redirection, fit, redirected
+from neoai_utils.diffusion.gate import Redirection, fit, passes_without_its_kind, redirected
 from neoai_utils.diffusion.generation import draw
 from neoai_utils.diffusion.texts import pooled, states
 from neoai_utils.errors import ParameterError
@@ -77,3 +77,22 @@ def test_what_cannot_be_fitted(pipe):
         fit(pipe, [], ["star"])
     with pytest.raises(ParameterError, match="got 1 and 0"):
         fit(pipe, prompts.pairs(["mare"])[:1], [])
+
+
+def test_a_kind_is_judged_by_the_other_kinds():
+    """Two kinds lie on the line that the other kinds teach, the third source kind on the wrong side."""
+    rng = np.random.default_rng(0)
+    centres = {"mare": 3.0, "stallion": 3.0, "riddle": -3.0, "mule": -3.0, "cow": -3.0, "house": -3.0}
+    kinds = [kind for kind in centres for _ in range(20)]
+    states = np.array([[centres[kind], 0.0] for kind in kinds]) + rng.normal(0, 0.1, (120, 2))
+    is_source = np.array([kind in ("mare", "stallion", "riddle") for kind in kinds])
+    passes = passes_without_its_kind(states.astype(np.float32), is_source, kinds)
+    assert {kind: passes[np.array(kinds) == kind].mean() for kind in ("mare", "riddle")} == {"mare": 1.0, "riddle": 0.0}
+
+
+@torch.no_grad()
+def test_further_sources_move_the_gate_and_not_the_map(pipe, fitted):
+    more = fit(pipe, PAIRS, OTHERS, 1e-6, sources=["a photo of a stallion", "stallion"])
+    assert torch.equal(more.matrix, fitted.matrix)
+    both = [gate.log_odds(pooled(pipe, ["stallion"])).item() for gate in (fitted, more)]
+    assert both[1] > max(both[0], 0)

@@ -56,15 +56,20 @@ def test_a_small_vocabulary_reads_sentences_of_its_own_words():
             return self.size
 
         def tokenize(self, word):
-            return [word] if word in known else list(word)
+            return [word] if word in known else [word[0], "</w>"]
 
-    bank = sentences.read()
-    assert sentences.readable(bank, Tokenizer(size=400))["sentence"].tolist() == ["a mare", "a horse"]
-    assert len(sentences.readable(bank, Tokenizer(size=49_408))) == len(bank)
+    texts = sentences.read()["sentence"].tolist()
+    assert sentences.readable(texts, Tokenizer(size=400)) == ["a mare", "a horse"]
+    assert sentences.readable(texts, Tokenizer(size=49_408)) == texts
 
 
-def test_styles():
-    texts = ["a mare"] * 200
-    drawn = sentences.styled(texts, 1)
-    assert drawn == sentences.styled(texts, 1) != sentences.styled(texts, 2)
-    assert set(drawn) == {style.format("a mare") for style in sentences.STYLES}
+def test_each_text_as_it_is_and_in_styles():
+    texts = ["a mare", "a zebra"]
+    drawn = sentences.styled(texts, sentences.STYLES, 1, count=2)
+    assert drawn == sentences.styled(texts, sentences.STYLES, 1, count=2)
+    assert drawn != sentences.styled(texts, sentences.STYLES, 2, count=2)
+    assert (drawn[0], drawn[3]) == tuple(texts)
+    for text, part in zip(texts, (drawn[:3], drawn[3:]), strict=True):
+        assert len(set(part)) == 3
+        assert set(part) <= {text, *(style.format(text) for style in sentences.STYLES)}
+    assert len(sentences.styled(texts, sentences.STYLES[:1], 1, count=2)) == 4, "each style once"
