@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from torch import Tensor
 
 from neoai_utils.arrays import Float32, Mask
 from neoai_utils.diffusion.closed_form import solve
+from neoai_utils.diffusion.lexicon import Lexicon
 from neoai_utils.diffusion.texts import paired_states, pooled
 from neoai_utils.errors import ParameterError
 from neoai_utils.hooks import hooked
@@ -41,15 +42,35 @@ class Redirection:
         weight: (width,) float32, of the gate.
         bias: of the gate; a text with the pooled state s is redirected if weight s + bias is above 0.
         matrix: (width, width) float32, multiplied with every state of such a text.
+        lexicon: decides about texts that contain one of its sentences, before the gate does; None: there is none.
     """
 
     weight: Tensor
     bias: float
     matrix: Tensor
+    lexicon: Lexicon | None = None
 
     def log_odds(self, pooled_states: Tensor) -> Tensor:
         """Return the log-odds (n,) that texts with these pooled states, (n, width), are about the source concept."""
         return pooled_states.float() @ self.weight.to(pooled_states.device) + self.bias
+
+    def passes(self, ids: Tensor, pooled_states: Tensor) -> Tensor:
+        """Return (n,) bool: which texts are redirected.
+
+        Args:
+            ids: (n, length) token ids of the texts.
+            pooled_states: (n, width) their pooled states.
+        """
+        learnt = self.log_odds(pooled_states) > 0
+        if self.lexicon is None:
+            return learnt
+        known = [self.lexicon.asks_for_source(row) for row in ids.tolist()]
+        decided = [bool(gate) if said is None else said for said, gate in zip(known, learnt.tolist(), strict=True)]
+        return torch.tensor(decided, device=learnt.device)
+
+    def with_lexicon(self, lexicon: Lexicon) -> Redirection:
+        """Return the same gate and map behind a lexicon."""
+        return replace(self, lexicon=lexicon)
 
 
 @torch.no_grad()
@@ -58,7 +79,6 @@ def fit(
     pairs: Sequence[tuple[str, str]],
     others: Sequence[str],
     strength: float = 1.0,
-    sources: Sequence[str] = (),
 ) -> Redirection:
     """Fit the gate to source prompts against others, and the map to the pairs.
 
@@ -67,7 +87,6 @@ def fit(
         pairs: (source prompt, target prompt).
         others: prompts to be read as before; the empty one, of classifier-free guidance, should be among them.
         strength: pull of the map towards the identity.
-        sources: further source prompts for the gate alone, such as descriptions.
 
     Raises:
         ParameterError: there are no pairs or no others.
@@ -75,8 +94,8 @@ def fit(
     if not pairs or not others:
         raise ParameterError(f"need pairs and prompts to keep, got {len(pairs)} and {len(others)}.")
     paired, targets = zip(*pairs, strict=True)
-    inputs = pooled(pipe, [*paired, *sources, *others]).float().cpu().numpy()
-    scaler, regression = _classifier().fit(inputs, np.arange(len(inputs)) < len(paired) + len(sources))
+    inputs = pooled(pipe, [*paired, *others]).float().cpu().numpy()
+    scaler, regression = _classifier().fit(inputs, np.arange(len(inputs)) < len(paired))
     weight = regression.coef_[0] / scaler.scale_
     bias = float(regression.intercept_[0] - weight @ scaler.mean_)
     source, target = (values.float() for values in paired_states(pipe, paired, targets))
@@ -114,8 +133,8 @@ def _classifier() -> Pipeline:
 def redirected(pipe: StableDiffusionPipeline, redirection: Redirection) -> Iterator[None]:
     """Apply a fitted gate and map behind the pipeline's text encoder, within the `with` block."""
 
-    def hook(_module: object, _inputs: object, output: Any) -> Any:
-        passes = redirection.log_odds(output.pooler_output) > 0
+    def hook(_module: object, inputs: Any, output: Any) -> Any:
+        passes = redirection.passes(inputs[0], output.pooler_output)
         states = output.last_hidden_state
         moved = states.float() @ redirection.matrix.to(states.device).T
         output.last_hidden_state = torch.where(passes[:, None, None], moved.to(states.dtype), states)

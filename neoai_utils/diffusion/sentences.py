@@ -13,8 +13,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from neoai_utils.diffusion.metric import KINDS
 from neoai_utils.errors import ParameterError
 from neoai_utils.tables import read_csv
@@ -23,16 +21,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from transformers import CLIPTokenizer
 
-__all__ = ["COLUMNS", "STYLES", "overview", "read", "readable", "styled", "without"]
+__all__ = ["COLUMNS", "overview", "read", "readable", "without"]
 
 COLUMNS = ("asks_for", "kind", "sentence")
-STYLES = (
-    "a photo of {}", "an oil painting of {}", "a watercolor of {}", "a pencil sketch of {}", "pixel art of {}",
-    "a 3D render of {}", "a cartoon of {}", "{} in anime style", "a comic book panel with {}", "low poly {}",
-    "{}, steampunk", "cyberpunk {}", "pop art {}", "a stained glass window showing {}", "an origami {}",
-    "a woodcut of {}", "{} in impressionist style", "a minimalist logo of {}", "a mosaic of {}", "{}, digital art",
-    "a portrait of {}", "{} on grass", "{} in snow", "{} at night", "{} by the sea", "{} in the city",
-)  # fmt: skip
 _FILE = Path(__file__).parent / "data" / "sentences.csv"
 _GENERAL = 10_000  # tokens of a vocabulary that was learnt from general text; CLIP's has 49,408
 
@@ -82,20 +73,3 @@ def readable(texts: Sequence[str], tokenizer: CLIPTokenizer) -> list[str]:
     if len(tokenizer) >= _GENERAL:
         return list(texts)
     return [text for text in texts if all(len(tokenizer.tokenize(word)) == 1 for word in text.split())]
-
-
-def styled(texts: Sequence[str], styles: Sequence[str], seed: int, count: int = 3) -> list[str]:
-    """Return each text as it is and in `count` random ones of the styles: "a mare" and "a mosaic of a mare".
-
-    All that is made of one text stands side by side: `count` + 1 entries for each.
-
-    Args:
-        texts: sentences.
-        styles: such as `STYLES`.
-        seed: of the choice.
-        count: of styles a text; fewer where there are fewer styles.
-    """
-    rng = np.random.default_rng((seed, 67))
-    count = min(count, len(styles))
-    chosen = [["{}", *rng.choice(list(styles), count, replace=False)] for _ in texts]
-    return [style.format(text) for text, row in zip(texts, chosen, strict=True) for style in row]

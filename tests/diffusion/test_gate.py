@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neoai_utils.diffusion import prompts
+from neoai_utils.diffusion import lexicon, prompts
 from neoai_utils.diffusion.gate import Redirection, fit, passes_without_its_kind, redirected
 from neoai_utils.diffusion.generation import draw
-from neoai_utils.diffusion.texts import pooled, states
+from neoai_utils.diffusion.texts import pooled, states, token_ids
 from neoai_utils.errors import ParameterError
 from tests.diffusion.conftest import FAST
 
@@ -91,8 +91,14 @@ def test_a_kind_is_judged_by_the_other_kinds():
 
 
 @torch.no_grad()
-def test_further_sources_move_the_gate_and_not_the_map(pipe, fitted):
-    more = fit(pipe, PAIRS, OTHERS, 1e-6, sources=["a photo of a stallion", "stallion"])
-    assert torch.equal(more.matrix, fitted.matrix)
-    both = [gate.log_odds(pooled(pipe, ["stallion"])).item() for gate in (fitted, more)]
-    assert both[1] > max(both[0], 0)
+def test_a_lexicon_decides_before_the_gate(pipe, fitted):
+    """What it knows passes or not, whatever the gate says; about all else the gate decides as before."""
+    behind = fitted.with_lexicon(lexicon.make(pipe, ["a star"], ["a mare"]))
+    texts = ["a photo of a star", PAIRS[0][0], OTHERS[0]]
+    ids, inputs = token_ids(pipe, texts), pooled(pipe, texts)
+    assert fitted.passes(ids, inputs).tolist() == [False, True, False]
+    assert behind.passes(ids, inputs).tolist() == [True, False, False]
+    before = states(pipe, texts)
+    with redirected(pipe, behind):
+        changed = (states(pipe, texts) != before).flatten(1).any(dim=1)
+    assert changed.tolist() == [True, False, False]

@@ -61,15 +61,3 @@ def test_a_small_vocabulary_reads_sentences_of_its_own_words():
     texts = sentences.read()["sentence"].tolist()
     assert sentences.readable(texts, Tokenizer(size=400)) == ["a mare", "a horse"]
     assert sentences.readable(texts, Tokenizer(size=49_408)) == texts
-
-
-def test_each_text_as_it_is_and_in_styles():
-    texts = ["a mare", "a zebra"]
-    drawn = sentences.styled(texts, sentences.STYLES, 1, count=2)
-    assert drawn == sentences.styled(texts, sentences.STYLES, 1, count=2)
-    assert drawn != sentences.styled(texts, sentences.STYLES, 2, count=2)
-    assert (drawn[0], drawn[3]) == tuple(texts)
-    for text, part in zip(texts, (drawn[:3], drawn[3:]), strict=True):
-        assert len(set(part)) == 3
-        assert set(part) <= {text, *(style.format(text) for style in sentences.STYLES)}
-    assert len(sentences.styled(texts, sentences.STYLES[:1], 1, count=2)) == 4, "each style once"
