@@ -3,7 +3,8 @@
 A linear edit of cross-attention must treat all texts by one matrix, so its effect on "mare" carries over, in part, to
 "mule". Here the two questions are separated. Whether a text is about a horse is decided by a logistic regression on its
 pooled state. Only then are its states changed, each by a matrix that was fitted to pairs of sentences: the minimum of
-sum |W c - c*|^2 + strength |W - 1|^2, which is the edit of `closed_form` for an identity layer.
+sum |W c - c*|^2 + strength |W - 1|^2, which is the edit of `closed_form` for an identity layer. A lexicon may decide
+before the gate about texts that contain a sentence of known meaning.
 
 No weight of the pipeline changes, nothing is trained by gradients, and a text that the gate rejects is read as before,
 to the last bit.
