@@ -1,7 +1,7 @@
 """Which of our sentences a text contains, word by word: what is written down need not be guessed.
 
-A sentence counts without its article, so that "a dun mare at night" contains "a mare". A source sentence that lies
-inside a longer one of the other side does not count: "horse" in "clothes horse".
+A sentence counts without its article and with its last word in the plural, so that "dun mares" contains "a mare". A
+source sentence that lies inside a longer one of the other side does not count: "horse" in "clothes horse".
 """
 
 from __future__ import annotations
@@ -65,5 +65,11 @@ def make(pipe: StableDiffusionPipeline, sources: Iterable[str], others: Iterable
         for ids in token_ids(pipe, sentences).tolist() if sentences else ():
             words = empty.words(ids)
             if name := words[1:] if words[:1] and words[0] in _ARTICLES else words:
-                sides[name] = is_source
+                sides.update(dict.fromkeys((name, _plural(name)), is_source))
     return Lexicon(sides, vocabulary, pipe.tokenizer.eos_token_id)
+
+
+def _plural(words: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the words with the last one in the plural: "pony" becomes "ponies"."""
+    last = words[-1].removesuffix("y") + "ies" if words[-1][-2:-1] not in "aeiou" and words[-1][-1] == "y" else ""
+    return (*words[:-1], last or f"{words[-1]}s")

@@ -23,6 +23,8 @@ def made(pipe):
         ("a sea horse on a mare", True),
         ("a zebra", False),
         ("a mare on a zebra", True),
+        ("two mares in snow", True),
+        ("sea horses", False),
         ("a nightmare", None),
         ("animal that neighs", None),
         ("", None),
@@ -35,3 +37,10 @@ def test_known_answers(pipe, made, text, side):
 def test_without_sentences_nothing_is_decided(pipe):
     nothing = lexicon.make(pipe, [], [])
     assert nothing.asks_for_source(token_ids(pipe, ["a mare"])[0].tolist()) is None
+
+
+def test_plurals():
+    assert lexicon._plural(("wild", "pony")) == ("wild", "ponies")
+    assert lexicon._plural(("bay",)) == ("bays",)
+    assert lexicon._plural(("mare",)) == ("mares",)
+    assert lexicon._plural(("y",)) == ("ys",)
