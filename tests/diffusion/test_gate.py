@@ -8,10 +8,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neoai_utils.diffusion import prompts
-from neoai_utils.diffusion.gate import Redirection, fit, redirected
+from neoai_utils.diffusion import lexicon, prompts
+from neoai_utils.diffusion.gate import Redirection, fit, passes_without_its_kind, redirected
 from neoai_utils.diffusion.generation import draw
-from neoai_utils.diffusion.texts import pooled, states
+from neoai_utils.diffusion.texts import pooled, states, token_ids
 from neoai_utils.errors import ParameterError
 from tests.diffusion.conftest import FAST
 
@@ -77,3 +77,28 @@ def test_what_cannot_be_fitted(pipe):
         fit(pipe, [], ["star"])
     with pytest.raises(ParameterError, match="got 1 and 0"):
         fit(pipe, prompts.pairs(["mare"])[:1], [])
+
+
+def test_a_kind_is_judged_by_the_other_kinds():
+    """Two kinds lie on the line that the other kinds teach, the third source kind on the wrong side."""
+    rng = np.random.default_rng(0)
+    centres = {"mare": 3.0, "stallion": 3.0, "riddle": -3.0, "mule": -3.0, "cow": -3.0, "house": -3.0}
+    kinds = [kind for kind in centres for _ in range(20)]
+    states = np.array([[centres[kind], 0.0] for kind in kinds]) + rng.normal(0, 0.1, (120, 2))
+    is_source = np.array([kind in ("mare", "stallion", "riddle") for kind in kinds])
+    passes = passes_without_its_kind(states.astype(np.float32), is_source, kinds)
+    assert {kind: passes[np.array(kinds) == kind].mean() for kind in ("mare", "riddle")} == {"mare": 1.0, "riddle": 0.0}
+
+
+@torch.no_grad()
+def test_a_lexicon_decides_before_the_gate(pipe, fitted):
+    """What it knows passes or not, whatever the gate says; about all else the gate decides as before."""
+    behind = fitted.with_lexicon(lexicon.make(pipe, ["a star"], ["a mare"]))
+    texts = ["a photo of a star", PAIRS[0][0], OTHERS[0]]
+    ids, inputs = token_ids(pipe, texts), pooled(pipe, texts)
+    assert fitted.passes(ids, inputs).tolist() == [False, True, False]
+    assert behind.passes(ids, inputs).tolist() == [True, False, False]
+    before = states(pipe, texts)
+    with redirected(pipe, behind):
+        changed = (states(pipe, texts) != before).flatten(1).any(dim=1)
+    assert changed.tolist() == [True, False, False]
