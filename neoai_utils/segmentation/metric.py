@@ -56,6 +56,6 @@ def paired_gain(new: Float64, old: Float64) -> tuple[float, float]:
 
 def grade(predictions: Iterable[Mask], truths: Iterable[Mask]) -> Grades:
     """Return the grades of predicted masks: the score is `mean_iou`, there are no parts."""
-    values = [iou(prediction, truth) for prediction, truth in zip(predictions, truths, strict=True)]
+    values = ious(predictions, truths)
     error = standard_error(lambda counts: float(np.average(values, weights=counts)), len(values))
     return Grades(float(np.mean(values)), error=error)
