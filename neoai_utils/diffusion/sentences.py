@@ -70,6 +70,7 @@ def readable(texts: Sequence[str], tokenizer: CLIPTokenizer) -> list[str]:
     from few words: the rest of the language is spelt in fragments that mean nothing to the encoder. Then those texts
     are returned whose words are one token each.
     """
-    if len(tokenizer) >= _GENERAL:
+    vocabulary = tokenizer.get_vocab()
+    if len(vocabulary) >= _GENERAL:
         return list(texts)
-    return [text for text in texts if all(len(tokenizer.tokenize(word)) == 1 for word in text.split())]
+    return [text for text in texts if all(f"{word.lower()}</w>" in vocabulary for word in text.split())]
