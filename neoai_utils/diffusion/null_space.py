@@ -45,7 +45,8 @@ def null_space(keep: Tensor, share: float) -> Tensor:
     spare = values.clamp(min=0).cumsum(0) <= (share + 1e-12) * values.sum()
     if not spare.any():
         raise ParameterError(f"no direction holds at most {share:g} of the states to keep; give a larger share.")
-    return vectors[:, spare]
+    directions: Tensor = vectors[:, spare]
+    return directions
 
 
 def solve(weight: Tensor, source: Tensor, target: Tensor, directions: Tensor, strength: float) -> Tensor:
@@ -101,7 +102,8 @@ def redirect(
     directions = null_space(states(pipe, keep).flatten(0, 1), share)
     layers = key_value_projections(pipe.unet)
     device = next(iter(layers.values())).weight.device
-    change = _change(*(part.to(device) for part in (source, target, directions)), strength)
+    source, target, directions = (part.to(device) for part in (source, target, directions))
+    change = _change(source, target, directions, strength)
     old = {name: layer.weight.detach().clone() for name, layer in layers.items()}
     for name, layer in layers.items():
         layer.weight.copy_(_edited(old[name], change))

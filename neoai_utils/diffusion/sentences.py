@@ -2,8 +2,8 @@
 
 They are written from knowledge of the language: names by age, breed, colour and use, descriptions by look, sound and
 history, riders, other languages, stories. For each kind of horse there are sentences that only seem to belong to it:
-other equids, things with "horse" in their name, other animals without their name. Nothing is taken from the
-competition's prompts.
+other equids, things with "horse" in their name, other animals without their name. No prompt of the competition was
+copied, but a few public ones and words quoted in write-ups were known when the bank was written.
 """
 
 from __future__ import annotations
