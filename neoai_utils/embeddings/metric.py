@@ -5,10 +5,12 @@ The competition does not name its metric; the surviving notebooks print both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from neoai_utils.arrays import Integers
 from neoai_utils.scores import Grades
 
-__all__ = ["LABELS", "grade"]
+__all__ = ["LABELS", "grade", "mean_grades"]
 
 LABELS = ("neutral", "positive", "negative")
 """The classes in the order of the model's outputs LABEL_0, LABEL_1, LABEL_2."""
@@ -25,3 +27,10 @@ def grade(predictions: Integers, truth: Integers) -> Grades:
 
     macro_f1 = float(f1_score(truth, predictions, average="macro"))
     return Grades(float(accuracy_score(truth, predictions)), {"macro_f1": macro_f1})
+
+
+def mean_grades(grades: Sequence[Grades]) -> Grades:
+    """Return the mean of several grades, part by part: the draws of a recipe that has a random part."""
+    count = len(grades)
+    parts = {name: sum(one.parts[name] for one in grades) / count for name in grades[0].parts}
+    return Grades(sum(one.score for one in grades) / count, parts)
