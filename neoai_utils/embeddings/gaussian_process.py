@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from neoai_utils.arrays import Float32, Float64, Integers
 from neoai_utils.embeddings.contexts import CONTEXT_TOKENS, centred
@@ -130,12 +131,12 @@ def count_weights(frequency: Integers, half_count: float = 8.0) -> Float64:
     return np.asarray(np.sqrt(frequency / (frequency + half_count)))
 
 
-def _gram(rows: Float32) -> Any:
+def _gram(rows: NDArray[Any]) -> Float32:
     """Return the products of all pairs of rows, (ids, ids) float32; most entries of `rows` are zero."""
     from scipy import sparse
 
     compact = sparse.csr_matrix(rows)
-    return (compact @ compact.T).toarray()
+    return np.asarray((compact @ compact.T).toarray(), dtype=np.float32)
 
 
 def posterior_mean(kernel: Float64, residuals: Float32, noise: Float64) -> Float32:

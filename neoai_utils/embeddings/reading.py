@@ -70,7 +70,7 @@ def correct_by_reading(
 
 def hide_occurrences(
     texts: TokenizedTexts, donors: Integers, size: int, seed: int = 0, share: float = HIDDEN_SHARE
-) -> list[Integers]:
+) -> list[list[int]]:
     """Return the texts with some occurrences of donors hidden: donor number k becomes the id `size` + k.
 
     Args:
@@ -83,7 +83,7 @@ def hide_occurrences(
     rng = np.random.default_rng(seed)
     substitute = np.arange(size)
     substitute[donors] = size + np.arange(len(donors))
-    return [np.where(rng.random(len(text)) < share, substitute[list(text)], text) for text in texts]
+    return [np.where(rng.random(len(text)) < share, substitute[list(text)], text).tolist() for text in texts]
 
 
 def mean_states(model: Any, texts: TokenizedTexts, table: Float32, slots: Integers) -> tuple[Float32, Integers]:
