@@ -12,7 +12,6 @@
 - `cooccurrence`: counts of context words in the texts.
 - `contexts`: rows from context words (a la carte, FOCUS).
 - `gaussian_process`: the correction of a repair by context similarity.
-- `reading`: that correction with the frozen model's hidden states as one more view of the contexts.
 - `stacking`: the linear combination of repairs, and the length of rows.
 - `evaluation`: predictions of the classifier, and measures of a repair without labels.
 - `miniature`: builds the small competition.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,8 +16,6 @@ __all__ = [
     "clearly_lowest", "kl_divergence", "logits", "mean_cosine", "outputs", "predict", "rank_correlation", "tokenize",
 ]  # fmt: skip
 
-K = TypeVar("K", bound=Hashable)
-
 
 def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int = 128) -> list[list[int]]:
     """Return the token ids of each text, special tokens included, cut at `max_length` tokens."""
@@ -25,12 +23,7 @@ def tokenize(tokenizer: Any, texts: Sequence[str], max_length: int = 128) -> lis
 
 
 def outputs(
-    model: Any,
-    texts: Sequence[Sequence[int]],
-    label: str,
-    batch_size: int = 64,
-    table: Float32 | None = None,
-    **keywords: Any,
+    model: Any, texts: Sequence[Sequence[int]], label: str, batch_size: int = 64, **keywords: Any
 ) -> Iterator[tuple[Integers, Any]]:
     """Yield the model's outputs for tokenized texts, without gradients: (rows, output) for each batch.
 
@@ -42,13 +35,11 @@ def outputs(
         texts: token ids of each text.
         label: what the line of progress says.
         batch_size: texts in a batch.
-        table: (rows, size) embeddings that the ids index instead of the model's own; it may have more rows.
         keywords: further arguments of the model, such as `output_hidden_states=True`.
     """
     length = np.array([len(ids) for ids in texts])
     order = np.argsort(length, kind="stable")
     padding = model.config.pad_token_id or 0
-    embeddings = None if table is None else torch.from_numpy(table).to(model.device)
     model.eval()
     batches = [order[i : i + batch_size] for i in range(0, len(order), batch_size)]
     for rows in progress(batches, label):
@@ -56,10 +47,9 @@ def outputs(
         for line, row in zip(ids, rows, strict=True):
             line[: length[row]] = torch.tensor(texts[row])
         mask = torch.arange(ids.shape[1])[None, :] < torch.from_numpy(length[rows])[:, None]
-        ids = ids.to(model.device)
-        read = {"input_ids": ids} if embeddings is None else {"inputs_embeds": embeddings[ids]}
         with torch.inference_mode():
-            yield rows, model(**read, attention_mask=mask.long().to(model.device), **keywords)
+            output = model(input_ids=ids.to(model.device), attention_mask=mask.long().to(model.device), **keywords)
+        yield rows, output
 
 
 def logits(model: Any, texts: Sequence[Sequence[int]], batch_size: int = 64) -> Float32:
@@ -95,7 +85,7 @@ def kl_divergence(before: Float32, after: Float32) -> Float64:
     return np.asarray((np.exp(p) * (p - q)).sum(axis=1))
 
 
-def clearly_lowest(trials: Mapping[K, Float64], default: K, margin: float = 2.0) -> K:
+def clearly_lowest(trials: Mapping[float, Float64], default: float, margin: float = 2.0) -> float:
     """Return the setting with the lowest mean, or `default` unless the lowest is clearly lower.
 
     All settings are measured on the same texts. So the standard error is that of the mean difference of the pairs,

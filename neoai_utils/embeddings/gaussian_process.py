@@ -27,10 +27,7 @@ from neoai_utils.embeddings.cooccurrence import (
 )
 from neoai_utils.embeddings.damage import Damage, centred_cosine
 
-__all__ = [
-    "choose_noise", "context_kernel", "correct", "correct_by_context", "count_weights", "frequent_lost",
-    "leave_one_out", "posterior_mean",
-]  # fmt: skip
+__all__ = ["choose_noise", "context_kernel", "correct_by_context", "leave_one_out", "posterior_mean"]
 
 NOISE_LEVELS = (0.25, 0.5, 1.0)
 """Noise variances to choose from."""
@@ -61,36 +58,15 @@ def correct_by_context(
         (rows, left_out): the corrected rows, (lost, size) float32, and the row that each donor gets when it is left
         out itself, (donors, size) float32; comparing these with the truth measures the repair.
     """
-    ids = np.concatenate([donors, damage.lost[frequent_lost(damage, texts)]])
-    kernel = context_kernel(texts, centred(damage, base), ids)
-    return correct(damage, texts, kernel, base=base, donors=donors, donor_rows=donor_rows)
-
-
-def correct(
-    damage: Damage, texts: TokenizedTexts, kernel: Float64, *, base: Float32, donors: Integers, donor_rows: Float32
-) -> tuple[Float32, Float32]:
-    """Correct a repair by a given kernel; arguments and result are those of `correct_by_context`.
-
-    Args:
-        damage: the broken table.
-        texts: token ids of each text.
-        kernel: (donors + lost, donors + lost) similarities of the donors, then of the lost tokens `frequent_lost`.
-        base: (lost, size) the repair's rows.
-        donors: (donors,) ids.
-        donor_rows: (donors, size) what the repair gives for hidden donors.
-    """
     frequency = counts(texts, len(damage.tokens))
+    indices = np.flatnonzero(np.isin(damage.lost, frequent(damage.lost, damage.tokens, frequency)))
+    ids = np.concatenate([donors, damage.lost[indices]])
+    kernel = context_kernel(texts, centred(damage, base), ids)
     truth = damage.table[donors]
     noise, left_out = choose_noise(kernel, truth, donor_rows, damage.mean, frequency[donors])
     rows = base.copy()
-    rows[frequent_lost(damage, texts)] += posterior_mean(kernel, truth - donor_rows, noise)
+    rows[indices] += posterior_mean(kernel, truth - donor_rows, noise)
     return rows, left_out
-
-
-def frequent_lost(damage: Damage, texts: TokenizedTexts) -> Integers:
-    """Return the indices into `damage.lost` of the lost tokens that occur at least twice in the texts, ascending."""
-    frequency = counts(texts, len(damage.tokens))
-    return np.flatnonzero(np.isin(damage.lost, frequent(damage.lost, damage.tokens, frequency)))
 
 
 def context_kernel(
@@ -122,13 +98,8 @@ def context_kernel(
     means = np.hstack([unit_rows(block) for block in blocks]).astype(np.float32) / 2
     shared = _gram(association(shared_text_counts(texts, len(table)), ids, context))
     kernel = np.exp(adjacent - 1.0) + np.exp(means @ means.T - 1.0) + 0.5 * np.exp(shared - 1.0)
-    weight = count_weights(frequency[ids], half_count)
+    weight = np.sqrt(frequency[ids] / (frequency[ids] + half_count))
     return np.asarray(weight[:, None] * kernel * weight, dtype=np.float64)
-
-
-def count_weights(frequency: Integers, half_count: float = 8.0) -> Float64:
-    """Return sqrt(count / (count + half_count)), (ids,) float64: how much the contexts of a token say."""
-    return np.asarray(np.sqrt(frequency / (frequency + half_count)))
 
 
 def _gram(rows: NDArray[Any]) -> Float32:

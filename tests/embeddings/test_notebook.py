@@ -31,9 +31,7 @@ def test_only_what_the_submission_needs_is_played(competition: Path, tmp_path: P
             exec(cell.source, namespace)
         if "parameters" in cell.metadata.get("tags", []):
             namespace.update(data_dir=str(competition), out_dir=str(tmp_path / "out"))
-    assert classified == [600] * 2 + [300] * 8 + [600] * 2, (
-        "two rows, two repairs, two stretches, the last row, the test"
-    )
+    assert classified == [600] * 2 + [300] * 6 + [600] * 2, "two rows, three stretches, the last row, the test"
     assert len(pd.read_csv(tmp_path / "out/submission.csv")) == 600
     rows = json.loads((tmp_path / "out/results.json").read_text())["rows"]
     assert [row["role"] for row in rows] == ["baseline", "published", "ours"]
