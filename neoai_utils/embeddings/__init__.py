@@ -6,6 +6,7 @@
 - `damage`: zero rows, the rules that protect the others, and hidden donors for validation.
 - `substrings`: the organisers' repair, the mean of all tokens inside a lost one.
 - `wordpiece`: the mean of the tokens that WordPiece cuts a lost token into.
+- `inner_lexicon`: rows from the hidden states of a token's parts in the frozen model.
 - `ngrams`: character n-grams with nearest neighbours and ridge regression.
 - `ranks`: the row that a token's rank in the vocabulary predicts.
 - `cooccurrence`: counts of context words in the texts.

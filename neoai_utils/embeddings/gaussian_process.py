@@ -8,7 +8,10 @@ here.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from neoai_utils.arrays import Float32, Float64, Integers
 from neoai_utils.embeddings.contexts import CONTEXT_TOKENS, centred
@@ -89,14 +92,22 @@ def context_kernel(
     frequency = counts(texts, len(table))
     near = neighbour_counts(texts, len(table))
     context = np.argsort(-frequency, kind="stable")[:context_tokens]
-    adjacent = np.hstack([association(near[offset], ids, context) for offset in (-2, -1, 1, 2)]) / 2
+    adjacent = _gram(np.hstack([association(near[offset], ids, context) for offset in (-2, -1, 1, 2)]) / 2)
     rows = neighbour_means(near, table, frequency)[ids]
     blocks = np.split(rows - np.average(rows, axis=0, weights=frequency[ids]), 4, axis=1)
     means = np.hstack([unit_rows(block) for block in blocks]).astype(np.float32) / 2
-    shared = association(shared_text_counts(texts, len(table)), ids, context)
-    kernel = np.exp(adjacent @ adjacent.T - 1.0) + np.exp(means @ means.T - 1.0) + 0.5 * np.exp(shared @ shared.T - 1.0)
+    shared = _gram(association(shared_text_counts(texts, len(table)), ids, context))
+    kernel = np.exp(adjacent - 1.0) + np.exp(means @ means.T - 1.0) + 0.5 * np.exp(shared - 1.0)
     weight = np.sqrt(frequency[ids] / (frequency[ids] + half_count))
     return np.asarray(weight[:, None] * kernel * weight, dtype=np.float64)
+
+
+def _gram(rows: NDArray[Any]) -> Float32:
+    """Return the products of all pairs of rows, (ids, ids) float32; most entries of `rows` are zero."""
+    from scipy import sparse
+
+    compact = sparse.csr_matrix(rows)
+    return np.asarray((compact @ compact.T).toarray(), dtype=np.float32)
 
 
 def posterior_mean(kernel: Float64, residuals: Float32, noise: Float64) -> Float32:
@@ -125,10 +136,17 @@ def leave_one_out(kernel: Float64, residuals: Float32, noise: Float64) -> Float3
         residuals: (training, size) truth minus repair.
         noise: (training,) variance of the noise.
     """
-    from scipy.linalg import inv
-
-    inverse = inv(kernel[: len(noise), : len(noise)] + np.diag(noise))
+    inverse = _inverse(kernel[: len(noise), : len(noise)] + np.diag(noise))
     return np.asarray(residuals - (inverse @ residuals) / np.diag(inverse)[:, None], dtype=np.float32)
+
+
+def _inverse(matrix: Float64) -> Float64:
+    """Return the inverse of a positive definite matrix by Cholesky's factors: half the work of the general inverse."""
+    from scipy.linalg import cholesky
+    from scipy.linalg.lapack import dpotri
+
+    lower, _ = dpotri(cholesky(matrix, lower=True, overwrite_a=True), lower=True, overwrite_c=True)
+    return np.asarray(np.tril(lower) + np.tril(lower, -1).T)
 
 
 def choose_noise(

@@ -5,12 +5,14 @@ The competition does not name its metric; the surviving notebooks print both.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from neoai_utils.arrays import Integers
 from neoai_utils.scores import Grades, standard_error
 
-__all__ = ["LABELS", "grade"]
+__all__ = ["LABELS", "grade", "mean_grades"]
 
 LABELS = ("neutral", "positive", "negative")
 """The classes in the order of the model's outputs LABEL_0, LABEL_1, LABEL_2."""
@@ -29,3 +31,11 @@ def grade(predictions: Integers, truth: Integers) -> Grades:
     correct = np.asarray(predictions) == np.asarray(truth)
     error = standard_error(lambda counts: float(np.average(correct, weights=counts)), len(correct))
     return Grades(float(correct.mean()), {"macro_f1": macro_f1}, error)
+
+
+def mean_grades(grades: Sequence[Grades]) -> Grades:
+    """Return the mean of several grades, part by part: the draws of a recipe that has a random part."""
+    count = len(grades)
+    parts = {name: sum(one.parts[name] for one in grades) / count for name in grades[0].parts}
+    errors = [one.error for one in grades if one.error is not None]
+    return Grades(sum(one.score for one in grades) / count, parts, sum(errors) / count if errors else None)

@@ -43,9 +43,20 @@ def test_long_texts_are_cut(loaded):
 def test_divergence_is_zero_for_the_same_probabilities_and_grows():
     rng = np.random.default_rng(0)
     logits = rng.normal(size=(50, 3)).astype(np.float32)
-    assert evaluation.kl_divergence(logits, logits + 7) == pytest.approx(0, abs=1e-6)
+    assert evaluation.kl_divergence(logits, logits + 7) == pytest.approx(np.zeros(50), abs=1e-6)
     a, b = (evaluation.kl_divergence(logits, logits + scale * rng.normal(size=(50, 3))) for scale in (0.1, 1.0))
-    assert 0 < a < b
+    assert a.shape == (50,)
+    assert 0 < a.mean() < b.mean()
+
+
+def test_only_a_clear_margin_leaves_the_default():
+    rng = np.random.default_rng(0)
+    texts = rng.exponential(size=300)  # the texts differ far more than the settings do
+    noise = rng.normal(size=300)
+    trials = {0.0: texts, 0.5: texts - 0.02 * noise - 0.001, 1.0: texts + 0.5}
+    assert evaluation.clearly_lowest(trials, default=0.0) == 0.0
+    assert evaluation.clearly_lowest(trials | {0.5: texts - 0.02 * noise - 0.01}, default=0.0) == 0.5
+    assert evaluation.clearly_lowest(trials | {0.0: texts - 1}, default=0.0) == 0.0
 
 
 def test_mean_cosine_weighs_and_skips_special_tokens(case, intact):
