@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Literal, get_args
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["ROLES", "Grades", "Ladder", "Role", "Row", "recovered", "simplest_of_best", "standard_error", "with_error"]
+__all__ = ["ROLES", "Grades", "Ladder", "Role", "Row", "recovered", "standard_error", "with_error"]
 
 Role = Literal["baseline", "published", "ours"]
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -96,28 +96,6 @@ class Row:
     extra: dict[str, float] = field(default_factory=dict)
     error: float | None = None
     validation_error: float | None = None
-
-
-def simplest_of_best(rows: Sequence[Row], *, higher_is_better: bool = True) -> Row:
-    """Return the first row whose validation is at most one standard error worse than the best one.
-
-    Among rows that the validation cannot tell apart, the simpler one is less likely to have won by chance (the rule of
-    one standard error of Breiman, Friedman, Olshen & Stone 1984).
-
-    Args:
-        rows: from the simplest to the most complex, each with a `validation`. The error is that of the best row; one
-            without an error counts as exact.
-        higher_is_better: direction of the metric.
-
-    Raises:
-        ValueError: there is no row with a validation.
-    """
-    sign = 1 if higher_is_better else -1
-    known = [(sign * row.validation, row) for row in rows if row.validation is not None]
-    if not known:
-        raise ValueError("no row has a validation to choose by.")
-    best, winner = max(known, key=lambda pair: pair[0])
-    return next(row for value, row in known if value >= best - (winner.validation_error or 0.0))
 
 
 class Ladder:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neoai_utils.scores import Grades, Ladder, Row, recovered, simplest_of_best, standard_error
+from neoai_utils.scores import Grades, Ladder, recovered, standard_error
 
 numbers = st.floats(-1e3, 1e3)
 
@@ -74,25 +74,3 @@ def test_errors_stand_beside_the_figures() -> None:
     assert "<td>0.500 ± 0.012</td>" in shown
     assert "<td>0.600</td>" in shown
     assert "error" not in shown
-
-
-def rows(*validations: tuple[float | None, float | None]) -> list[Row]:
-    return [Row(f"row {n}", validation=v, validation_error=e) for n, (v, e) in enumerate(validations)]
-
-
-@pytest.mark.parametrize(
-    ("validations", "higher", "chosen"),
-    [
-        ([(0.70, 0.02), (0.79, 0.02), (0.80, 0.02)], True, 1),  # the second is within one error of the best
-        ([(0.70, 0.02), (0.79, 0.02), (0.80, 0.005)], True, 2),  # the error of the best row counts
-        ([(2.1, 0.2), (2.0, 0.2), (3.0, 0.1)], False, 0),
-        ([(None, None), (0.5, None), (0.5, None)], True, 1),  # rows without validation do not compete
-    ],
-)
-def test_of_rows_that_validation_cannot_tell_apart_the_simplest_wins(validations, higher, chosen) -> None:
-    assert simplest_of_best(rows(*validations), higher_is_better=higher).name == f"row {chosen}"
-
-
-def test_nothing_to_choose_by_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no row has a validation"):
-        simplest_of_best(rows((None, None)))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from neoai_utils.runtime import stopwatch
-from neoai_utils.scores import Grades, Row
+from neoai_utils.scores import Grades
 from neoai_utils.steering import metric
 from neoai_utils.steering.encoder import similarity
 from neoai_utils.steering.generation import generate
@@ -18,7 +18,7 @@ from neoai_utils.steering.models import Setup
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ValidationSet", "best", "estimated_hours", "judge", "row", "scan", "scan_both_signs", "write"]
+__all__ = ["ValidationSet", "best", "estimated_hours", "judge", "scan", "scan_both_signs", "write"]
 
 Changes = Mapping[int, Change]
 _PERPLEXITY_TEXTS = 24  # reading all texts again would cost as much as generating them
@@ -101,18 +101,6 @@ def estimated_hours(setup: Setup, prompts: Sequence[str], count: int) -> float:
         seconds.append(watch.seconds)
     step = max(0.0, seconds[1] - seconds[0]) / 2
     return count / len(some) * (seconds[0] + (setup.sampling.new_tokens - 2) * step) / 3600
-
-
-def row(name: str, results: pd.DataFrame, strength: float) -> Row:
-    """Return a row of the ladder with the validation of a strength.
-
-    Args:
-        name: of the row.
-        results: as `scan` returns them.
-        strength: one of theirs.
-    """
-    score, error = (float(results[column][strength]) for column in ("score", "error"))
-    return Row(name, validation=score, validation_error=error)
 
 
 def best(results: pd.DataFrame) -> float:
