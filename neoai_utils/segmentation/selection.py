@@ -20,7 +20,7 @@ __all__ = [
     "threshold_curve",
 ]  # fmt: skip
 
-PENALTIES: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+PENALTIES: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 THRESHOLDS: tuple[float, ...] = tuple(np.round(np.arange(0.1, 0.8001, 0.02), 2).tolist())
 
 
