@@ -5,7 +5,6 @@
 - `metric`: the mean intersection over union.
 - `backbones`: CLIP, open_clip and DINOv2, loaded.
 - `features`: their features, one vector for each cell of a grid.
-- `joined_sizes`: the features of a picture at several sizes, joined.
 - `zero_shot`: masks from texts alone.
 - `patch_probe`: the published logistic regression on cells.
 - `ridge_probe`: our ridge regression on cells, in two stages.

@@ -11,16 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 
 from neoai_utils.arrays import Float32, Float64, Mask
-from neoai_utils.segmentation.metric import iou, paired_gain
+from neoai_utils.segmentation.metric import iou
 from neoai_utils.segmentation.refine import upsample
-from neoai_utils.segmentation.ridge_probe import RidgeProbe, left_out
+from neoai_utils.segmentation.ridge_probe import left_out
 
-__all__ = [
-    "PENALTIES", "THRESHOLDS", "MaskProbe", "best_threshold", "choose_penalty", "iou_table", "surely_better",
-    "threshold_curve",
-]  # fmt: skip
+__all__ = ["PENALTIES", "THRESHOLDS", "best_threshold", "choose_penalty", "threshold_curve"]
 
-PENALTIES: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
+PENALTIES: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 THRESHOLDS: tuple[float, ...] = tuple(np.round(np.arange(0.1, 0.8001, 0.02), 2).tolist())
 
 
@@ -40,44 +37,11 @@ def choose_penalty(
     candidates = left_out(features, masks, penalties)
 
     def score(penalty: float) -> float:
-        return float(threshold_curve(_enlarged(candidates[penalty], masks), masks).max())
+        maps = [upsample(heat, (m.shape[0], m.shape[1])) for heat, m in zip(candidates[penalty], masks, strict=True)]
+        return float(threshold_curve(maps, masks).max())
 
     best = max(penalties, key=score)
     return best, candidates[best]
-
-
-class MaskProbe:
-    """A ridge probe with a threshold, both chosen by leaving one picture out.
-
-    Attributes:
-        penalty: the ridge penalty of `choose_penalty`.
-        left_out: maps (pictures, grid, grid) float32 of the fitted pictures, each from a probe that has not seen it.
-        score: the left-out maps' mean IoU at the threshold.
-        threshold: pixels of the enlarged map at or above are animal.
-        probe: the `RidgeProbe` fitted to all pictures.
-    """
-
-    def __init__(self, penalties: Sequence[float] = PENALTIES) -> None:
-        """Make an unfitted probe that chooses among `penalties`."""
-        self.penalties = penalties
-
-    def fit(self, features: Float32, masks: Sequence[Mask]) -> MaskProbe:
-        """Fit to features (pictures, grid, grid, width) float32 and the pictures' masks."""
-        self.penalty, self.left_out = choose_penalty(features, masks, self.penalties)
-        curve = threshold_curve(_enlarged(self.left_out, masks), masks)
-        self.score, self.threshold = float(curve.max()), best_threshold(curve)
-        self.probe = RidgeProbe(self.penalty).fit(features, masks)
-        return self
-
-    def predict(self, features: Float32, sizes: Iterable[tuple[int, int]]) -> list[Mask]:
-        """Return the masks of pictures with features (pictures, grid, grid, width) and `sizes` (height, width)."""
-        maps = zip(self.probe.predict(features), sizes, strict=True)
-        return [upsample(heat, size) >= self.threshold for heat, size in maps]
-
-
-def _enlarged(maps: Float32, masks: Sequence[Mask]) -> Iterable[Float32]:
-    """Resize maps (pictures, grid, grid) to the sizes of their masks, one at a time."""
-    return (upsample(heat, (mask.shape[0], mask.shape[1])) for heat, mask in zip(maps, masks, strict=True))
 
 
 def threshold_curve(
@@ -86,17 +50,7 @@ def threshold_curve(
     thresholds: Sequence[float] = THRESHOLDS,
     clean: Callable[[Mask], Mask] | None = None,
 ) -> Float64:
-    """Return the mean IoU at every threshold, (thresholds,) float64: the mean of `iou_table` over the pictures."""
-    return np.asarray(iou_table(maps, masks, thresholds, clean).mean(axis=0))
-
-
-def iou_table(
-    maps: Iterable[Float32],
-    masks: Sequence[Mask],
-    thresholds: Sequence[float] = THRESHOLDS,
-    clean: Callable[[Mask], Mask] | None = None,
-) -> Float64:
-    """Return every picture's IoU at every threshold, (pictures, thresholds) float64.
+    """Return the mean IoU at every threshold, (thresholds,) float64.
 
     Args:
         maps: (height, width) float32 each, of the pictures' sizes.
@@ -107,18 +61,8 @@ def iou_table(
     """
     rows = zip(maps, masks, strict=True)
     if clean is None:
-        return np.array([_ious(heat, mask, thresholds) for heat, mask in rows])
-    return np.array([[iou(clean(heat >= t), mask) for t in thresholds] for heat, mask in rows])
-
-
-def surely_better(new: Float64, old: Float64) -> bool:
-    """Return whether one `iou_table` beats another by more than one standard error, each at its best threshold.
-
-    The standard error is that of the pictures' differences. A longer recipe has to pass this, because the best of
-    several recipes that are equally good has the best score by chance.
-    """
-    gain, error = paired_gain(*(table[:, table.mean(axis=0).argmax()] for table in (new, old)))
-    return gain > error
+        return np.asarray(np.mean([_ious(heat, mask, thresholds) for heat, mask in rows], axis=0))
+    return np.asarray(np.mean([[iou(clean(heat >= t), mask) for t in thresholds] for heat, mask in rows], axis=0))
 
 
 def _ious(heat: Float32, mask: Mask, thresholds: Sequence[float]) -> Float64:

@@ -1,4 +1,4 @@
-"""Task 7: CLIP ViT-B/16 and two photographs: features of two sizes, zero-shot maps, a mask."""
+"""Task 7: CLIP ViT-B/16 and two photographs: features on three grids, zero-shot maps, a mask."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 
 from benchmarks.real_size import FILES, MODELS
 from neoai_utils import runtime
-from neoai_utils.segmentation import backbones, features, files, joined_sizes, refine, ridge_probe, zero_shot
+from neoai_utils.segmentation import backbones, features, files, refine, ridge_probe, zero_shot
 
 
 @pytest.fixture(scope="module")
@@ -31,26 +31,28 @@ def images(cuties: Any) -> list[Any]:
     return list(cuties.val_images)[:2]
 
 
-def test_joined_sizes_and_a_mask(clip: backbones.Clip, cuties: Any, images: list[Any]) -> None:
+def test_three_grids_and_a_mask(clip: backbones.Clip, cuties: Any, images: list[Any]) -> None:
     layers = features.published_layers(len(clip.backbone.blocks))
     assert (layers, clip.backbone.grid) == ((3, 7, 9, 12), 14)
-    dense = partial(features.dense_features, clip.backbone)
-    coarse = features.concatenated(dense(images, layers=layers))
+    dense = partial(features.dense_features, clip.backbone, layers=layers)
+    coarse = features.concatenated(dense(images))
     assert (coarse.shape, coarse.dtype) == ((2, 14, 14, 3072), np.float32)
-    assert np.allclose(np.linalg.norm(coarse.reshape(-1, 4, 768), axis=-1), 1, atol=1e-4)
-    assert np.abs(coarse[0] - coarse[1]).max() > 1e-3
-    sizes = [
-        joined_sizes.ShortFeatures(partial(dense, layers=layers, mirror=True)),
-        joined_sizes.ShortFeatures(partial(dense, layers=(11, 12), scale=1.5)),
-    ]
-    cells = joined_sizes.joined([size.fit_transform(images) for size in sizes])
-    assert (cells.shape, cells.dtype) == ((2, 21, 21, 512), np.float32)
-    assert np.allclose(next(joined_sizes.joined_batches(sizes, images)), cells, atol=1e-4)
+    interpolated = partial(dense, scale=2)
+    shifted = partial(features.shifted_features, clip.backbone, layers=layers)
+    grids = [features.concatenated(grid(images)) for grid in (interpolated, shifted)]
+    cells = np.mean(grids, axis=0)
+    assert np.allclose(next(features.mean_features([interpolated, shifted], images[:1])), cells[:1], atol=1e-4)
+    for grid in (*grids, cells):
+        assert (grid.shape, grid.dtype) == ((2, 28, 28, 3072), np.float32)
+    for grid in (coarse, *grids):
+        assert np.allclose(np.linalg.norm(grid.reshape(-1, 4, 768), axis=-1), 1, atol=1e-4)
+        assert np.abs(grid[0] - grid[1]).max() > 1e-3
+    assert np.abs(grids[0] - grids[1]).max() > 1e-3
 
     masks = list(cuties.val_masks)[:2]
     probe = ridge_probe.RidgeProbe().fit(ridge_probe.centred(cells), masks)
     maps = probe.predict(ridge_probe.centred(cells))
-    assert maps.shape == (2, 21, 21)
+    assert maps.shape == (2, 28, 28)
     assert np.isfinite(maps).all()
     refiner = partial(refine.cut_blended, start=0.4, weight=0.7, min_iou=0.3)
     mask_of = partial(refine.refined_mask, refiner=refiner, threshold=0.5, clean=refine.largest_part)

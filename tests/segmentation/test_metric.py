@@ -37,16 +37,3 @@ def test_the_mean_is_over_pictures_not_over_pixels():
     assert metric.grade(iter([left, left]), iter([left, empty])) == Grades(0.5)
     with pytest.raises(ValueError, match="longer|shorter"):
         metric.mean_iou([left], [left, empty])
-
-
-def test_a_gain_is_paired():
-    """Differences 0.1, 0.2 and 0.3: their mean, and their standard deviation 0.1 over the root of three."""
-    old = np.array([0.1, 0.9, 0.4])
-    gain, error = metric.paired_gain(old + np.array([0.1, 0.2, 0.3]), old)
-    assert (gain, error) == (pytest.approx(0.2), pytest.approx(0.1 / 3**0.5))
-    assert metric.paired_gain(old[:1] + 0.5, old[:1]) == (pytest.approx(0.5), float("inf"))
-
-
-def test_ious_are_in_the_order_of_the_pictures():
-    left, empty = np.array([[True, False]]), np.zeros((1, 2), dtype=bool)
-    np.testing.assert_array_equal(metric.ious(iter([left, left, empty]), [left, empty, empty]), [1.0, 0.0, 1.0])

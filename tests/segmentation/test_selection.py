@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neoai_utils.segmentation import metric, refine, ridge_probe, selection
+from neoai_utils.segmentation import ridge_probe, selection
 from tests.segmentation.conftest import toy
 
 
@@ -39,39 +38,3 @@ def test_the_quick_curve_is_the_slow_one(seed, share):
     quick = selection.threshold_curve(heats, masks)
     slow = selection.threshold_curve(heats, masks, clean=lambda mask: mask)
     np.testing.assert_allclose(quick, slow, atol=1e-12)
-
-
-def test_a_mask_probe_chooses_by_pictures_that_it_has_not_seen():
-    features, masks = toy(pictures=6)
-    probe = selection.MaskProbe((1e9, 1.0)).fit(features, masks)
-    assert probe.penalty == 1.0
-    left_out = ridge_probe.left_out(features, masks, (1.0,))[1.0]
-    np.testing.assert_allclose(probe.left_out, left_out, atol=1e-6)
-    cut = [refine.upsample(heat, mask.shape) >= probe.threshold for heat, mask in zip(left_out, masks, strict=True)]
-    assert probe.score == pytest.approx(metric.mean_iou(cut, masks))
-
-
-def test_a_mask_probe_segments_other_pictures_in_their_own_size():
-    features, masks = toy(pictures=8)
-    found = selection.MaskProbe().fit(features[:6], masks[:6]).predict(features[6:], [(70, 100), (35, 50)])
-    assert [mask.shape for mask in found] == [(70, 100), (35, 50)]
-    assert metric.iou(found[0], masks[6]) > 0.8
-    assert metric.iou(found[1], masks[7][::2, ::2]) > 0.8
-
-
-def test_the_curve_is_the_mean_of_the_table():
-    random = np.random.default_rng(1)
-    heats = [random.random((9, 11)).astype(np.float32) for _ in range(4)]
-    masks = [random.random((9, 11)) < 0.4 for _ in range(4)]
-    table = selection.iou_table(heats, masks, (0.3, 0.6))
-    assert table.shape == (4, 2)
-    assert table[2, 1] == pytest.approx(metric.iou(heats[2] >= np.float32(0.6), masks[2]))
-    np.testing.assert_allclose(selection.threshold_curve(heats, masks, (0.3, 0.6)), table.mean(axis=0))
-
-
-def test_surely_better_is_more_than_one_standard_error():
-    """Gains 0.3 and -0.1 have mean 0.1 and standard error 0.2; gains 0.3 and 0.1 have mean 0.2 and error 0.1."""
-    old = np.array([[0.5, 0.0], [0.5, 0.0]])
-    assert not selection.surely_better(np.array([[0.0, 0.8], [0.0, 0.4]]), old)  # each table at its own threshold
-    assert selection.surely_better(np.array([[0.0, 0.8], [0.0, 0.6]]), old)
-    assert not selection.surely_better(old, old)
