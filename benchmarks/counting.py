@@ -12,8 +12,31 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
+
+
+def _linear(inputs: Tensor, weight: Tensor, *_: Any, **__: Any) -> int:
+    return 2 * inputs.numel() * int(weight.shape[0])
+
+
+def _matmul(left: Tensor, right: Tensor, *, out_val: Tensor) -> int:
+    return 2 * out_val.numel() * int(left.shape[-1])
+
+
+def _attention(query: Tensor, key: Tensor, value: Tensor, *_: Any, **__: Any) -> int:
+    return 2 * query.numel() * int(key.shape[-2]) + 2 * query[..., 0].numel() * int(key.shape[-2] * value.shape[-1])
+
+
+# Composite operators that inference mode leaves whole. Taken apart, they would use other kernels, which can hold copies
+# of the weights in float32.
+_WHOLE = {
+    torch.ops.aten.linear: _linear,
+    torch.ops.aten.matmul: _matmul,
+    torch.ops.aten.scaled_dot_product_attention: _attention,
+}
 
 
 class Total:
@@ -39,9 +62,9 @@ class Products(TorchDispatchMode):
         self._total = total
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Call an operator and add its count; a composite one, as inference mode leaves it, in its parts."""
+        """Call an operator and add its count; another composite one, as inference mode leaves it, in its parts."""
         kwargs = kwargs or {}
-        count = flop_registry.get(func._overloadpacket)
+        count = flop_registry.get(func._overloadpacket) or _WHOLE.get(func._overloadpacket)
         if count is None:
             with self:
                 parts = func.decompose(*args, **kwargs)
