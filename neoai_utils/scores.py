@@ -45,7 +45,7 @@ def recovered(score: float | None, baseline: float | None, ceiling: float | None
     """
     if score is None or baseline is None or ceiling is None or ceiling == baseline:
         return None
-    return (score - baseline) / (ceiling - baseline)
+    return (score - baseline) / (ceiling - baseline) + 0.0  # no negative zero
 
 
 @dataclass(frozen=True)
