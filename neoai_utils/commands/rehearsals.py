@@ -20,7 +20,7 @@ def read(folder: Path = ROOT) -> dict[str, dict[str, Any]]:
 
     A record holds `share` (of the rows that were played), `cores`, `cores_hours` (on these cores, continued to all
     rows), `cards_one`, `cards_two` (hours on T4s, predicted from counted operations), `resident_gb`, and `announced`
-    (whether most of the hours are the notebook's own estimate).
+    (whether most of the hours are the notebook's own estimate; the memory is then that of the rest).
 
     Args:
         folder: the repository.
@@ -48,8 +48,13 @@ def sentence(task: str, records: Mapping[str, Mapping[str, Any]]) -> str:
     )
     return (
         f"🏁 At the competition's size, rehearsed with random weights: about {duration(found['cores_hours'])} on "
-        f"{found['cores']} CPU cores, predicted {cards} · 💾 {found['resident_gb']:.1f} GB"
+        f"{found['cores']} CPU cores, predicted {cards} · 💾 {_memory(found)}"
     )
+
+
+def _memory(found: Mapping[str, Any]) -> str:
+    """Return the memory in words; that of work that was announced and not played is not known."""
+    return f"{found['resident_gb']:.1f} GB" + (" without its longest work" if found["announced"] else "")
 
 
 def markdown(records: Mapping[str, Mapping[str, Any]]) -> str:
@@ -62,6 +67,6 @@ def markdown(records: Mapping[str, Mapping[str, Any]]) -> str:
     for task, found in sorted(records.items()):
         times = [duration(found[name]) for name in ("cores_hours", "cards_one", "cards_two")]
         facts = COMPETITIONS[task]
-        cells = [f"{facts.number} · {facts.title}", *times, f"{found['resident_gb']:.1f} GB", f"{found['share']:.1%}"]
+        cells = [f"{facts.number} · {facts.title}", *times, _memory(found), f"{found['share']:.1%}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -50,10 +50,10 @@ def read(more: Sequence[tuple[str, str, str]] = ()) -> pd.DataFrame:
     )
 
 
-def overview(bank: pd.DataFrame, examples: int = 3) -> pd.DataFrame:
-    """Return one row for each kind: what it asks for, how many sentences it has, and its first ones."""
+def overview(bank: pd.DataFrame) -> pd.DataFrame:
+    """Return one row for each kind: what it asks for, how many sentences it has, and its first three."""
     groups = bank.groupby(["asks_for", "kind"], sort=False)["sentence"]
-    table = groups.agg(sentences="size", examples=lambda texts: " · ".join(texts.head(examples)))
+    table = groups.agg(sentences="size", examples=lambda texts: " · ".join(texts.head(3)))
     return table.reset_index()
 
 

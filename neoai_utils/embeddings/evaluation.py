@@ -70,6 +70,9 @@ def predict(model: Any, texts: Sequence[Sequence[int]]) -> Integers:
     return np.asarray(logits(model, texts).argmax(axis=1), dtype=np.int64)
 
 
+_CLEARLY = 2.0  # standard errors by which a setting must be better
+
+
 def kl_divergence(before: Float32, after: Float32) -> Float64:
     """Return the Kullback-Leibler divergence of class probabilities for each text, (texts,) float64, in nats.
 
@@ -85,7 +88,7 @@ def kl_divergence(before: Float32, after: Float32) -> Float64:
     return np.asarray((np.exp(p) * (p - q)).sum(axis=1))
 
 
-def clearly_lowest(trials: Mapping[float, Float64], default: float, margin: float = 2.0) -> float:
+def clearly_lowest(trials: Mapping[float, Float64], default: float) -> float:
     """Return the setting with the lowest mean, or `default` unless the lowest is clearly lower.
 
     All settings are measured on the same texts. So the standard error is that of the mean difference of the pairs,
@@ -94,11 +97,10 @@ def clearly_lowest(trials: Mapping[float, Float64], default: float, margin: floa
     Args:
         trials: setting -> what it costs on each text, (texts,).
         default: a key of `trials`.
-        margin: "clearly" means by so many standard errors.
     """
     lowest = min(trials, key=lambda setting: float(trials[setting].mean()))
     gain = trials[default] - trials[lowest]
-    return lowest if gain.mean() > margin * gain.std(ddof=1) / np.sqrt(len(gain)) else default
+    return lowest if gain.mean() > _CLEARLY * gain.std(ddof=1) / np.sqrt(len(gain)) else default
 
 
 def mean_cosine(

@@ -69,24 +69,25 @@ def correct_by_context(
     return rows, left_out
 
 
+_HALF_COUNT = 8.0  # a token that occurs so often has half the weight of a very frequent one
+
+
 def context_kernel(
     texts: TokenizedTexts,
     table: Float32,
     ids: Integers,
-    half_count: float = 8.0,
     context_tokens: int = CONTEXT_TOKENS,
 ) -> Float64:
     """Return the kernel of context similarity, (ids, ids) float64, positive semi-definite.
 
     Three views are added: the tokens one or two positions to the left and right; the mean rows of the neighbours; the
     tokens of the same text, at half weight. Each view is exp(cosine - 1). The product of sqrt(count / (count +
-    half_count)) of both tokens makes rare contexts weak evidence.
+    8)) of both tokens makes rare contexts weak evidence.
 
     Args:
         texts: token ids of each text.
         table: (tokens, size) centred rows of the whole vocabulary, for the means.
         ids: (ids,) tokens, each occurring in the texts.
-        half_count: a token that occurs so often has half the weight of a very frequent one.
         context_tokens: number of most frequent tokens that serve as context words.
     """
     frequency = counts(texts, len(table))
@@ -98,7 +99,7 @@ def context_kernel(
     means = np.hstack([unit_rows(block) for block in blocks]).astype(np.float32) / 2
     shared = _gram(association(shared_text_counts(texts, len(table)), ids, context))
     kernel = np.exp(adjacent - 1.0) + np.exp(means @ means.T - 1.0) + 0.5 * np.exp(shared - 1.0)
-    weight = np.sqrt(frequency[ids] / (frequency[ids] + half_count))
+    weight = np.sqrt(frequency[ids] / (frequency[ids] + _HALF_COUNT))
     return np.asarray(weight[:, None] * kernel * weight, dtype=np.float64)
 
 

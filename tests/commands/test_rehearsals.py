@@ -12,6 +12,7 @@ from neoai_utils.commands.imports import ROOT
 
 RECORD = {
     "share": 0.06, "cores": 2, "cores_hours": 1.26, "cards_one": 0.2, "cards_two": 0.001, "resident_gb": 3.46,
+    "announced": False,
 }  # fmt: skip
 
 
@@ -27,6 +28,8 @@ def test_the_line_of_a_notebook() -> None:
     line = rehearsals.sentence("task7", {"task7": RECORD})
     assert "about 76 min on 2 CPU cores, predicted 12 min with a T4, 1 min with two · 💾 3.5 GB" in line
     assert rehearsals.sentence("task1", {"task7": RECORD}) == ""
+    announced = rehearsals.sentence("task7", {"task7": RECORD | {"announced": True}})
+    assert announced.endswith("3.5 GB without its longest work"), "that was timed and not played"
 
 
 def test_the_table_of_the_readme() -> None:
