@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -30,6 +31,14 @@ def test_import_names_lead_to_requirements(name: str, expected: str) -> None:
 @pytest.mark.parametrize("name", ["cycler", "nonsense", "dask", "pytest"])
 def test_other_packages_have_none(name: str) -> None:
     assert installing.requirement(name) is None
+
+
+def test_the_installed_metadata_is_that_of_the_working_tree() -> None:
+    """An editable installation keeps the metadata of the day it was made; first cells are written from them."""
+    lines = (Path(__file__).parents[1] / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    wanted = {line.partition("#")[0].replace(" ", "") for line in lines} - {""}
+    installed = {text.replace(" ", "") for text in importlib.metadata.requires("neoai") or [] if ";" not in text}
+    assert installed == wanted, "requirements.txt has changed: pip install -e . --no-deps, then neoai address"
 
 
 def test_pip_is_not_started_where_nothing_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:

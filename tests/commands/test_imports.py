@@ -73,6 +73,7 @@ def test_the_packages_of_each_notebook() -> None:
     """The expected names come from reading the notebooks: what each needs beyond what all need."""
     every = set.intersection(*(set(packages(task)) for task in COMPETITIONS))
     assert every == {
+        "IPython",
         "filelock",
         "matplotlib",
         "numpy",
