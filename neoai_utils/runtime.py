@@ -29,6 +29,7 @@ __all__ = [
     "announce_hours",
     "fast_dtype",
     "fitting_torchao",
+    "fix_threads",
     "host",
     "kaggle_folder",
     "own_rows",
@@ -112,6 +113,28 @@ def seed_everything(seed: int) -> None:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # cuBLAS is deterministic only with this
         torch.use_deterministic_algorithms(True, warn_only=True)
         torch.backends.cudnn.benchmark = False
+
+
+def fix_threads(count: int) -> None:
+    """Let torch, NumPy, SciPy and scikit-learn compute with a fixed number of threads, whatever the machine.
+
+    A sum is split among the threads, and each split rounds differently. So the same seed gives the same scores only
+    with the same number of threads. Libraries that are imported later read the environment's variables. SciPy's
+    OpenBLAS would then start no more threads than there are cores, so it is loaded here.
+
+    Args:
+        count: of the threads; may exceed the number of cores.
+    """
+    import scipy.linalg  # noqa: F401
+    from threadpoolctl import threadpool_limits
+
+    for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM"):
+        os.environ[f"{library}_NUM_THREADS"] = str(count)
+    threadpool_limits(count)
+    if "torch" in sys.modules:
+        import torch
+
+        torch.set_num_threads(count)
 
 
 def refuse_nan(values: torch.Tensor, what: str, kind: torch.dtype | None = None) -> None:

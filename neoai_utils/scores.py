@@ -13,28 +13,31 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-__all__ = ["ROLES", "Grades", "Ladder", "Role", "Row", "recovered", "standard_error", "with_error"]
+__all__ = ["ROLES", "Grades", "Ladder", "Role", "Row", "bootstrap", "recovered", "with_error"]
 
 Role = Literal["baseline", "published", "ours"]
 ROLES: tuple[Role, ...] = get_args(Role)
 _DRAWS = 100  # of the bootstrap; the error itself is then known to about 7 %
 
 
-def standard_error(score_of: Callable[[NDArray[np.int64]], float], items: int) -> float:
-    """Return one standard error of a score by the bootstrap over items (Efron 1979).
+def bootstrap(score_of: Callable[[NDArray[np.int64]], float], items: int) -> NDArray[np.float64]:
+    """Return a score on a hundred draws of the items, for its standard error (Efron 1979).
 
-    The items are drawn again with replacement, a hundred times, and the standard deviation of the scores is returned.
-    The draws are the same in every call, so that two submissions for the same items see the same draws.
+    The items are drawn again with replacement. The draws are the same in every call, so that two submissions for the
+    same items see the same draws and their difference has an error of its own (`choice.compare`).
 
     Args:
         score_of: the score of a draw, given how often each item was drawn, (items,) int64. These numbers are weights
             for metrics that take weights, and repetitions (`np.repeat`) for others.
         items: their number, for example of the test texts.
+
+    Returns:
+        (100,) float64. Their standard deviation is one standard error of the score.
     """
     import numpy as np
 
     draws = np.random.default_rng(0).multinomial(items, np.full(items, 1 / items), size=_DRAWS)
-    return float(np.std([score_of(counts) for counts in draws], ddof=1))
+    return np.array([score_of(counts) for counts in draws], dtype=np.float64)
 
 
 def recovered(score: float | None, baseline: float | None, ceiling: float | None) -> float | None:
@@ -55,12 +58,17 @@ class Grades:
     Attributes:
         score: the competition's metric.
         parts: components of the score and further metrics, name -> value.
-        error: one standard error of the score, by the bootstrap over the graded items; None if it was not computed.
+        draws: (100,) float64, the score on the draws of `bootstrap`; None if they were not computed.
     """
 
     score: float
     parts: Mapping[str, float] = field(default_factory=dict)
-    error: float | None = field(default=None, compare=False)
+    draws: NDArray[np.float64] | None = field(default=None, compare=False, repr=False)
+
+    @property
+    def error(self) -> float | None:
+        """Return one standard error of the score; None without draws."""
+        return None if self.draws is None else float(self.draws.std(ddof=1))
 
     def __str__(self) -> str:
         """Return all figures in one line, with three decimals."""

@@ -30,6 +30,8 @@ __all__ = ["RESULTS", "SUBMISSION", "Workspace", "grade_file", "open_workspace"]
 
 SUBMISSION, RESULTS = "submission.csv", "results.json"
 """Names of the two files in an output folder."""
+MINIATURE_THREADS = 2
+"""Threads that compute on a miniature, also on machines with more cores or one."""
 
 _PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "torch", "transformers", "diffusers")
 
@@ -291,6 +293,7 @@ def open_workspace(
             f"NO COMPETITION FILES FOUND: {reason} "
             f"This run plays the MINIATURE, and its {SUBMISSION} is no entry to the competition."
         )
+    runtime.fix_threads(MINIATURE_THREADS)  # scores are compared with stored ones
     folder = build_miniature(competition.task, miniature_seed)
     facts = json.loads((folder / "answers" / "facts.json").read_text(encoding="utf-8"))
     return Workspace(

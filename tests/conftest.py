@@ -20,7 +20,7 @@ import pytest
 from hypothesis import settings
 from nbformat.v4 import new_code_cell
 
-from neoai_utils import submissions, tables, task_modules
+from neoai_utils import runtime, submissions, tables, task_modules
 from neoai_utils.scores import Grades
 
 settings.register_profile("no test gates on time", deadline=None)
@@ -79,6 +79,12 @@ class FakeTask:
 
     def load(self, competition: object, module: str) -> SimpleNamespace:
         return self.files if module == "files" else self.miniature
+
+
+@pytest.fixture(autouse=True)
+def own_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the number of threads of the test process; opening a miniature would change it for all later tests."""
+    monkeypatch.setattr(runtime, "fix_threads", lambda _: None)
 
 
 @pytest.fixture

@@ -53,6 +53,21 @@ def test_one_seed_seeds_everything() -> None:
     assert draws() != first
 
 
+def test_threads_are_fixed_also_in_libraries_that_are_imported_later() -> None:
+    code = """
+import sys, numpy, torch
+from neoai_utils import runtime
+runtime.fix_threads(3)
+import scipy.linalg, sklearn.cluster, threadpoolctl
+from sklearn.utils._openmp_helpers import _openmp_effective_n_threads
+pools = {pool["num_threads"] for pool in threadpoolctl.threadpool_info()}
+print(pools, torch.get_num_threads(), _openmp_effective_n_threads())
+"""
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "{3} 3 3\n"
+
+
 def test_progress_is_silent_without_a_terminal(capsys) -> None:
     assert list(runtime.progress([1, 2, 3], "counting")) == [1, 2, 3]
     assert capsys.readouterr() == ("", "")

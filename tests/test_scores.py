@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from neoai_utils.scores import Grades, Ladder, recovered, standard_error
+from neoai_utils.scores import Grades, Ladder, bootstrap, recovered
 
 numbers = st.floats(-1e3, 1e3)
 
@@ -56,17 +56,18 @@ def test_the_table_shows_what_is_known() -> None:
 def test_the_error_of_an_accuracy_is_that_of_the_textbook(items: int, share: float) -> None:
     """sqrt(p (1 - p) / n); a hundred draws know it to about 7 %."""
     correct = np.arange(items) < share * items
-    error = standard_error(lambda counts: float(np.average(correct, weights=counts)), items)
-    assert error == pytest.approx(np.sqrt(share * (1 - share) / items), rel=0.25)
-    assert error == standard_error(lambda counts: float(np.average(correct, weights=counts)), items)
+    draws = bootstrap(lambda counts: float(np.average(correct, weights=counts)), items)
+    assert Grades(share, draws=draws).error == pytest.approx(np.sqrt(share * (1 - share) / items), rel=0.25)
+    assert (draws == bootstrap(lambda counts: float(np.average(correct, weights=counts)), items)).all()
 
 
 def test_a_score_that_no_item_changes_has_no_error() -> None:
-    assert standard_error(lambda counts: 1.0, 7) == 0
+    assert Grades(1.0, draws=bootstrap(lambda counts: 1.0, 7)).error == 0
+    assert Grades(1.0).error is None
 
 
 def test_errors_stand_beside_the_figures() -> None:
-    assert str(Grades(0.5, {"f1": 0.25}, 0.012)) == "score 0.500 ± 0.012, f1 0.250"
+    assert str(Grades(0.5, {"f1": 0.25}, np.array([0.5, 0.5 + 0.012 * 2**0.5]))) == "score 0.500 ± 0.012, f1 0.250"
     assert str(Grades(0.5)) == "score 0.500"
     ladder = Ladder("accuracy", higher_is_better=True)
     ladder.add("kNN", score=0.5, error=0.012, validation=0.6)

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from neoai_utils import discovery, storage, workspace
+from neoai_utils import discovery, runtime, storage, workspace
 from neoai_utils.commands.report import read_scores
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError, UnknownTaskError
 from neoai_utils.miniatures import build_miniature
-from neoai_utils.workspace import open_workspace
+from neoai_utils.workspace import MINIATURE_THREADS, open_workspace
 
 
 def right(factor: float = 1.0) -> pd.DataFrame:
@@ -32,6 +32,16 @@ def test_given_files_are_the_competition(fake_task, tmp_path: Path) -> None:
     opened = open_workspace("task5", tmp_path, tmp_path / "out")
     assert (opened.data, opened.ceiling, fake_task.builds) == ("competition", None, 0)
     assert opened.grade(right()) is None
+
+
+def test_the_number_of_threads_is_fixed_on_the_miniature_alone(fake_task, tmp_path: Path, monkeypatch) -> None:
+    fixed: list[int] = []
+    monkeypatch.setattr(runtime, "fix_threads", fixed.append)
+    pd.DataFrame({"id": range(10)}).to_csv(tmp_path / "test.csv", index=False)
+    open_workspace("task4", tmp_path, tmp_path / "out")
+    assert fixed == []
+    open_workspace("task4", out_dir=tmp_path / "out")
+    assert fixed == [MINIATURE_THREADS]
 
 
 def test_the_folder_inside_the_archive_will_do(fake_task, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from neoai_utils.scores import Grades, standard_error
+from neoai_utils.scores import Grades, bootstrap
 
 __all__ = ["grade"]
 
@@ -26,4 +26,4 @@ def grade(truth: NDArray[np.integer], labels: NDArray[np.integer]) -> Grades:
 
     nmi = float(normalized_mutual_info_score(truth, labels))
     score = float(adjusted_rand_score(truth, labels))
-    return Grades(score, {"nmi": nmi}, standard_error(rand, len(truth)))
+    return Grades(score, {"nmi": nmi}, bootstrap(rand, len(truth)))

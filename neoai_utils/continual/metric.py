@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.arrays import Mask
-from neoai_utils.scores import Grades, standard_error
+from neoai_utils.scores import Grades, bootstrap
 
 __all__ = ["grade"]
 
@@ -24,7 +24,7 @@ def grade(predictions: NDArray[np.integer], classes: NDArray[np.integer], weak: 
     """
     correct = np.asarray(predictions) == np.asarray(classes)
     old_part, weak_part = float(correct[~weak].mean()), float(correct[weak].mean())
-    error = standard_error(lambda counts: float(np.average(correct, weights=counts)), len(correct))
+    draws = bootstrap(lambda counts: float(np.average(correct, weights=counts)), len(correct))
     return Grades(
-        float(correct.mean()), {"old": old_part, "weak": weak_part, "mean": (old_part + weak_part) / 2}, error
+        float(correct.mean()), {"old": old_part, "weak": weak_part, "mean": (old_part + weak_part) / 2}, draws
     )

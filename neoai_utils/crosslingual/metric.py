@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.crosslingual.utterances import Utterance
-from neoai_utils.scores import Grades, standard_error
+from neoai_utils.scores import Grades, bootstrap
 
 __all__ = ["grade"]
 
@@ -44,8 +44,8 @@ def grade(predictions: Sequence[Utterance], truth: Sequence[Utterance]) -> Grade
         from seqeval.metrics import f1_score as span_f1
 
         parts["spans"] = float(span_f1(true_slots, predicted_slots, zero_division=0))
-    error = standard_error(lambda counts: (intent_f1(counts) + slot_f1(counts)) / 2, len(truth))
-    return Grades((parts["intent"] + parts["slot"]) / 2, parts, error)
+    draws = bootstrap(lambda counts: (intent_f1(counts) + slot_f1(counts)) / 2, len(truth))
+    return Grades((parts["intent"] + parts["slot"]) / 2, parts, draws)
 
 
 class _WeightedF1:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from neoai_utils.arrays import Mask
 from neoai_utils.errors import DataError
-from neoai_utils.scores import Grades, standard_error
+from neoai_utils.scores import Grades, bootstrap
 
 __all__ = ["KINDS", "Kind", "grade", "texts_for"]
 
@@ -55,5 +55,5 @@ def grade(kinds: Sequence[Kind], correct: Mask) -> Grades:
         means = [hits / max(1, counts.sum()) for hits, counts in zip(right, drawn, strict=True)]
         return float(len(KINDS) / sum(1 / mean for mean in means)) if all(means) else 0.0
 
-    error = standard_error(strict, len(correct))
-    return Grades(strict(np.ones(len(correct), dtype=np.int64)), {"official": official, **accuracies}, error)
+    draws = bootstrap(strict, len(correct))
+    return Grades(strict(np.ones(len(correct), dtype=np.int64)), {"official": official, **accuracies}, draws)

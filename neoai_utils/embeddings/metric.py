@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from neoai_utils.arrays import Integers
-from neoai_utils.scores import Grades, standard_error
+from neoai_utils.scores import Grades, bootstrap
 
 __all__ = ["LABELS", "grade", "mean_grades"]
 
@@ -29,13 +29,13 @@ def grade(predictions: Integers, truth: Integers) -> Grades:
 
     macro_f1 = float(f1_score(truth, predictions, average="macro"))
     correct = np.asarray(predictions) == np.asarray(truth)
-    error = standard_error(lambda counts: float(np.average(correct, weights=counts)), len(correct))
-    return Grades(float(correct.mean()), {"macro_f1": macro_f1}, error)
+    draws = bootstrap(lambda counts: float(np.average(correct, weights=counts)), len(correct))
+    return Grades(float(correct.mean()), {"macro_f1": macro_f1}, draws)
 
 
 def mean_grades(grades: Sequence[Grades]) -> Grades:
     """Return the mean of several grades, part by part: the draws of a recipe that has a random part."""
     count = len(grades)
     parts = {name: sum(one.parts[name] for one in grades) / count for name in grades[0].parts}
-    errors = [one.error for one in grades if one.error is not None]
-    return Grades(sum(one.score for one in grades) / count, parts, sum(errors) / count if errors else None)
+    draws = [one.draws for one in grades if one.draws is not None]
+    return Grades(sum(one.score for one in grades) / count, parts, np.mean(draws, axis=0) if draws else None)

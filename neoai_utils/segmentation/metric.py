@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from neoai_utils.arrays import Mask
-from neoai_utils.scores import Grades, standard_error
+from neoai_utils.scores import Grades, bootstrap
 
 __all__ = ["grade", "iou", "mean_iou"]
 
@@ -37,5 +37,5 @@ def mean_iou(predictions: Iterable[Mask], truths: Iterable[Mask]) -> float:
 def grade(predictions: Iterable[Mask], truths: Iterable[Mask]) -> Grades:
     """Return the grades of predicted masks: the score is `mean_iou`, there are no parts."""
     values = [iou(prediction, truth) for prediction, truth in zip(predictions, truths, strict=True)]
-    error = standard_error(lambda counts: float(np.average(values, weights=counts)), len(values))
-    return Grades(float(np.mean(values)), error=error)
+    draws = bootstrap(lambda counts: float(np.average(values, weights=counts)), len(values))
+    return Grades(float(np.mean(values)), draws=draws)

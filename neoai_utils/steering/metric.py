@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.arrays import Mask
-from neoai_utils.scores import Grades, standard_error
+from neoai_utils.scores import Grades, bootstrap
 
 __all__ = ["MIN_COSINE", "Window", "grade"]
 
@@ -47,5 +47,5 @@ def grade(scores: NDArray[np.floating], cosines: NDArray[np.floating], window: W
     """
     inside, kept = window.contains(scores), cosines > MIN_COSINE
     both = inside & kept
-    error = standard_error(lambda counts: float(np.average(both, weights=counts)), len(both))
-    return Grades(float(both.mean()), {"window": float(inside.mean()), "content": float(kept.mean())}, error)
+    draws = bootstrap(lambda counts: float(np.average(both, weights=counts)), len(both))
+    return Grades(float(both.mean()), {"window": float(inside.mean()), "content": float(kept.mean())}, draws)

@@ -55,7 +55,7 @@ def judge(setup: Setup, validation: ValidationSet, texts: Sequence[str]) -> Grad
     grades = metric.grade(setup.detector.score(texts), cosines, setup.window)
     count = _PERPLEXITY_TEXTS
     surprise = perplexity(setup.writer, validation.prompts[:count], texts[:count], setup.sampling.batch)
-    return Grades(grades.score, {**grades.parts, "perplexity": surprise}, grades.error)
+    return Grades(grades.score, {**grades.parts, "perplexity": surprise}, grades.draws)
 
 
 def scan(

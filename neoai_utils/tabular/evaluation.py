@@ -6,7 +6,7 @@ validation score, by which choices are made. Then the trainer sees all training 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,9 @@ import pandas as pd
 from joblib import Parallel, delayed
 
 from neoai_utils.arrays import Float64, Integers, Mask
-from neoai_utils.tabular.choice import compare
+from neoai_utils.scores import Grades
 from neoai_utils.tabular.fixed_lightgbm import gains, train_and_predict
-from neoai_utils.tabular.metric import fourth_root_mse
+from neoai_utils.tabular.metric import grade
 from neoai_utils.tabular.stacking import out_of_fold
 from neoai_utils.tabular.transforms import IDENTITY, Transform
 
@@ -118,13 +118,9 @@ class Evaluator:
         held_out, predictions = Parallel(n_jobs=2, prefer="threads")(jobs)
         return held_out, predictions
 
-    def validate(self, predictions: Float64) -> float:
-        """Return the metric of (held-out rows,) predictions, weighted by `importance`."""
-        return fourth_root_mse(self.target[self.held_out], predictions, self.importance[self.held_out])
-
-    def compare(self, predictions: Mapping[str, Float64]) -> pd.DataFrame:
-        """Return `choice.compare` of experiments by their (held-out rows,) predictions, weighted by `importance`."""
-        return compare(predictions, self.target[self.held_out], self.importance[self.held_out], seed=self.seed)
+    def validate(self, predictions: Float64) -> Grades:
+        """Return the grades of (held-out rows,) predictions, weighted by `importance`."""
+        return grade(predictions, self.target[self.held_out], self.importance[self.held_out])
 
     def predict_held_out(self, experiment: Experiment) -> Float64:
         """Return predictions for the held-out rows, in their order; their targets take no part in any fit."""

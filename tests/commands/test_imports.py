@@ -79,6 +79,8 @@ def test_the_packages_of_each_notebook() -> None:
         "numpy",
         "pandas",
         "platformdirs",
+        "scipy",
+        "threadpoolctl",
         "torch",
         "tqdm",
         "transformers",
@@ -89,7 +91,6 @@ def test_the_packages_of_each_notebook() -> None:
     assert set(packages("task5")) - every == {
         "peft",
         "safetensors",
-        "scipy",
         "sklearn",
     }  # of `offline`, only what reads MiniLM
     assert "onnx" in packages("task7")  # DINOv2, through an attribute of `offline`

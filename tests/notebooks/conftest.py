@@ -16,6 +16,7 @@ import pytest
 from neoai_utils.commands import bundle
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.miniatures import build_miniature
+from neoai_utils.workspace import MINIATURE_THREADS
 
 # what a play of the competition's own files must not say: another run's words, and values that are not there
 FOREIGN = re.compile(r"\bminiature|\bnan\b|\bNone\b", re.IGNORECASE)
@@ -43,6 +44,7 @@ def play_upload(bare: Callable[[bytes, bool, Path], None]) -> Callable[..., Path
         working.mkdir()
         bare(bundle.bundle(task), bool(COMPETITIONS[task].needs.online), working / "upload.ipynb")
         host = {"KAGGLE_INPUT": str(place.parent), "KAGGLE_WORKING": str(working), "KAGGLE_KERNEL_RUN_TYPE": "Batch"}
+        host["OMP_NUM_THREADS"] = str(MINIATURE_THREADS)  # bytes are compared with those of the miniature's play
         host["HF_HUB_OFFLINE"] = "1"  # task 4 would take another network from the hub than the miniature's
         own = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
         done = subprocess.run(

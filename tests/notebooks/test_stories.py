@@ -33,7 +33,10 @@ PAPERMILL = [sys.executable, "-m", "papermill"]
 def twins(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, play_upload: Callable[..., Path]
 ) -> tuple[Run, Path]:
-    """Run a notebook for all tests of this module, and at once its upload as on Kaggle, on the bare files."""
+    """Run a notebook for all tests of this module, and at once its upload as on Kaggle, on the bare files.
+
+    The notebook shares two cores, so its kernel starts with one thread; the upload's starts with two.
+    """
     task, folder = request.param, tmp_path_factory.mktemp("outputs")
     build_miniature(task, 0)
     with runs.shared_cores(2), ThreadPoolExecutor() as pool:
@@ -66,7 +69,10 @@ def test_ours_beats_baseline_and_published(played: Run) -> None:
 
 @pytest.mark.story
 def test_the_upload_needs_neither_library_nor_answers(twins: tuple[Run, Path]) -> None:
-    """Played as on Kaggle, without answers and in another folder, the upload hands in the same bytes."""
+    """Played as on Kaggle, without answers, in another folder, the upload hands in the same bytes.
+
+    The kernels start with different numbers of threads: on the miniature that must not matter.
+    """
     played, working = twins
     results = json.loads((working / "results.json").read_text(encoding="utf-8"))
     assert (results["data"], results["ours"]) == ("competition", None)

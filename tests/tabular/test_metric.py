@@ -17,6 +17,8 @@ def test_the_metric_on_numbers_done_by_hand() -> None:
     assert fourth_root_mse([1, 2, 3, 4], [1, 2, 3, 12]) == pytest.approx(2.0)  # MSE 16
     assert fourth_root_mse([0, 0], [1, 100], weight=[1, 0]) == pytest.approx(1.0)
     assert metric.grade([1, 2, 3, 12], [1, 2, 3, 4]) == Grades(2.0, {"rmse": 4.0, "mae": 2.0})
+    weighted = metric.grade([1, 2, 3, 12], [1, 2, 3, 4], weight=[1, 1, 1, 61])
+    assert weighted.parts == pytest.approx({"rmse": 61**0.5, "mae": 7.625})
 
 
 @given(arrays(float, 20, elements=st.floats(-1e3, 1e3)), st.floats(0.1, 10))
