@@ -88,7 +88,7 @@ class Workspace:
     def record(
         self,
         name: str,
-        submission: pd.DataFrame | Callable[[], pd.DataFrame] | None = None,
+        submission: pd.DataFrame | Callable[[], pd.DataFrame] | Grades | None = None,
         *,
         validation: float | Grades | None = None,
         seconds: float | None = None,
@@ -100,7 +100,8 @@ class Workspace:
         Args:
             name: the idea in a few words. A row of the same name, or of the same role, is replaced.
             submission: its submission, or a function that computes it. The function is called only if there are
-                answers, so that no test prediction is computed without being graded.
+                answers, so that no test prediction is computed without being graded. Grades are taken as they are: a
+                recipe with a random part has the mean of several submissions.
             validation: the metric on labelled data of the competition; as grades it carries its standard error.
             seconds: time that the idea took.
             role: "baseline", "published" or "ours".
@@ -111,7 +112,7 @@ class Workspace:
         """
         if callable(submission):
             submission = submission() if self.graded else None
-        grades = None if submission is None else self.grade(submission)
+        grades = submission if submission is None or isinstance(submission, Grades) else self.grade(submission)
         if grades is not None:
             extra |= grades.parts
         checked = validation if isinstance(validation, Grades) or validation is None else Grades(validation)

@@ -18,12 +18,24 @@ from neoai_utils.steering.models import Setup
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["ValidationSet", "best", "estimated_hours", "judge", "scan", "scan_both_signs", "write"]
+__all__ = [
+    "Scan",
+    "Trial",
+    "ValidationSet",
+    "attempt",
+    "best",
+    "estimated_hours",
+    "judge",
+    "scan",
+    "scan_both_signs",
+    "table",
+    "write",
+]
 
 Changes = Mapping[int, Change]
 _PERPLEXITY_TEXTS = 24  # reading all texts again would cost as much as generating them
-_COARSE = (-8.0, -4.0, -2.0, 2.0, 4.0, 8.0)
-_FINER = (0.5, 0.75, 1.5)  # times the best of the coarse strengths
+_COARSE = (-8.0, -2.0, -0.5, 0.5, 2.0, 8.0)
+_FINER = (0.5, 0.75, 1.5, 2.0)  # times the best of the coarse strengths, which are a factor of four apart
 _TIMED_PROMPTS = 20  # a CPU gains little from more at a time
 
 
@@ -38,6 +50,27 @@ class ValidationSet:
 
     prompts: Sequence[str]
     references: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What one way of steering makes of the validation prompts.
+
+    Attributes:
+        changes: of the blocks, block -> change.
+        texts: (n), the prompts with the writer's continuations.
+        grades: of the texts, as `judge` returns them.
+        seconds: writing and judging took.
+    """
+
+    changes: Changes
+    texts: Sequence[str]
+    grades: Grades
+    seconds: float
+
+
+Scan = Mapping[float, Trial]
+"""Strength -> trial."""
 
 
 def write(setup: Setup, prompts: Sequence[str], changes: Changes | None = None) -> list[str]:
@@ -58,33 +91,37 @@ def judge(setup: Setup, validation: ValidationSet, texts: Sequence[str]) -> Grad
     return Grades(grades.score, {**grades.parts, "perplexity": surprise}, grades.draws)
 
 
-def scan(
-    setup: Setup, validation: ValidationSet, make: Callable[[float], Changes], strengths: Iterable[float]
-) -> pd.DataFrame:
-    """Judge the validation texts written with the changes `make(strength)`.
+def attempt(setup: Setup, validation: ValidationSet, changes: Changes) -> Trial:
+    """Write the validation texts with changed blocks and judge them."""
+    with stopwatch() as watch:
+        texts = write(setup, validation.prompts, changes)
+        grades = judge(setup, validation, texts)
+    return Trial(changes, texts, grades, watch.seconds)
+
+
+def scan(setup: Setup, validation: ValidationSet, make: Callable[[float], Changes], strengths: Iterable[float]) -> Scan:
+    """Return strength -> trial of the changes `make(strength)`."""
+    return {strength: attempt(setup, validation, make(strength)) for strength in strengths}
+
+
+def scan_both_signs(setup: Setup, validation: ValidationSet, make: Callable[[float], Changes]) -> Scan:
+    """Scan strengths of both signs, ±1/2, ±2 and ±8, then others between a half and twice the best of them.
 
     Returns:
-        A row for each strength (the index), with the columns `score`, `error` (one standard
-            error), `window`, `content` and `perplexity`.
+        As `scan`, sorted by strength; ten trials.
     """
+    coarse = scan(setup, validation, make, _COARSE)
+    finer = scan(setup, validation, make, [factor * best(coarse) for factor in _FINER])
+    return dict(sorted({**coarse, **finer}.items()))
+
+
+def table(found: Scan) -> pd.DataFrame:
+    """Return a line for each strength with the columns `score`, `error`, `window`, `content` and `perplexity`."""
     import pandas as pd
 
-    grades = {s: judge(setup, validation, write(setup, validation.prompts, make(s))) for s in strengths}
+    grades = {strength: trial.grades for strength, trial in found.items()}
     rows = {strength: {"score": grade.score, "error": grade.error, **grade.parts} for strength, grade in grades.items()}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("strength")
-
-
-def scan_both_signs(setup: Setup, validation: ValidationSet, make: Callable[[float], Changes]) -> pd.DataFrame:
-    """Scan strengths of both signs, ±2, ±4 and ±8, then a half, three quarters and one and a half times the best.
-
-    Returns:
-        As `scan`, sorted by strength; eight or nine rows.
-    """
-    import pandas as pd
-
-    coarse = scan(setup, validation, make, _COARSE)
-    finer = [share * best(coarse) for share in _FINER if share * best(coarse) not in coarse.index]
-    return pd.concat([coarse, scan(setup, validation, make, finer)]).sort_index()
 
 
 def estimated_hours(setup: Setup, prompts: Sequence[str], count: int) -> float:
@@ -103,11 +140,6 @@ def estimated_hours(setup: Setup, prompts: Sequence[str], count: int) -> float:
     return count / len(some) * (seconds[0] + (setup.sampling.new_tokens - 2) * step) / 3600
 
 
-def best(results: pd.DataFrame) -> float:
-    """Return the strength with the highest score; of equal ones the smallest step, which costs the least content.
-
-    Args:
-        results: as `scan` returns them.
-    """
-    strengths: list[float] = results.index.tolist()
-    return min(strengths, key=lambda strength: (-results["score"][strength], abs(strength)))
+def best(found: Scan) -> float:
+    """Return the strength with the highest score; of equal ones the smallest step, which costs the least content."""
+    return min(found, key=lambda strength: (-found[strength].grades.score, abs(strength)))

@@ -1,7 +1,7 @@
-"""Four ways to select latents of a sparse autoencoder, from human and machine texts.
+"""Five ways to select latents of a sparse autoencoder, from human and machine texts.
 
-The first three rank latents by how well they *separate* the two kinds of text; the last by their *effect* on the next
-word. The two rankings can differ: Arad et al. 2025, "SAEs are good for steering, if you select the right features"
+The first three rank latents by how well they *separate* the two kinds of text; the last two by their *effect* on the
+next word. The two rankings can differ: Arad et al. 2025, "SAEs are good for steering, if you select the right features"
 (arXiv:2505.20063). Features are (texts, latents) float32, labels (texts) int64 with 1 for human and 0 for machine.
 """
 
@@ -22,7 +22,7 @@ from neoai_utils.steering.hooks import adding, steered
 if TYPE_CHECKING:
     from neoai_utils.steering.generation import Writer
 
-__all__ = ["by_auc", "by_gain", "by_l1", "by_output", "roc_auc", "strongest"]
+__all__ = ["by_auc", "by_gain", "by_l1", "effects", "roc_auc", "strongest"]
 
 _PUBLISHED_COUNT = 3  # latents from each half of the table of splits
 _L1_STRENGTH = 0.1  # inverse of the penalty
@@ -99,12 +99,18 @@ def _l1_weights(scaled: Float32, labels: Integers, strength: float) -> Float64:
 
 
 @torch.inference_mode()
-def by_output(writer: Writer, prompts: Sequence[str], layer: int, rows: Tensor, *, strength: float) -> Float64:
-    """Return for each decoder row how much adding it raises the probability of its promoted words.
+def effects(
+    writer: Writer, prompts: Sequence[str], layer: int, rows: Tensor, *, strength: float
+) -> tuple[Float64, Float64]:
+    """Return for each decoder row what adding it does to the next word: its output score and its confidence.
 
-    The promoted words of a row are the 20 tokens that the final norm and the output head read from the row alone
-    (logit lens). A row that does not raise them is an input feature: its latent detects something without an effect on
-    the output.
+    The output score is how much the probability of the row's promoted words rises. These are the 20 tokens that the
+    final norm and the output head read from the row alone (logit lens). A row that does not raise them is an input
+    feature: its latent detects something without an effect on the output.
+
+    The other figure asks less: how far does the row change the model's confidence, in either direction? Confidence is
+    the negative mean of the log probabilities of the 20 most probable tokens (after Wang et al. 2025, "Does higher
+    interpretability imply better utility?", arXiv:2510.03659).
 
     Args:
         writer: the model.
@@ -114,22 +120,31 @@ def by_output(writer: Writer, prompts: Sequence[str], layer: int, rows: Tensor, 
         strength: length of the step along a row.
 
     Returns:
-        (candidates) the mean rise of the words' joint probability.
+        (candidates) the rise of the promoted words' joint probability, and (candidates) the absolute change of the
+        confidence; both are means over the prompts.
     """
     model = writer.model
     ids, mask = encode(writer, prompts, side="left")
     head, norm = model.get_output_embeddings(), model.base_model.norm
     position = (mask.cumsum(1) - 1).clamp(min=0)
 
-    def probabilities() -> Tensor:
+    def next_word() -> Tensor:
         logits = model(ids, attention_mask=mask, position_ids=position, logits_to_keep=1).logits[:, -1]
-        means: Tensor = logits.float().softmax(-1).mean(0)
-        return means
+        logs: Tensor = logits.float().log_softmax(-1)
+        return logs
 
-    before, rises = probabilities(), []
+    before = next_word()
+    rises, changes = [], []
     for row in rows:
         direction = (row / row.norm()).to(model.device)
         words = head(norm(direction.to(model.dtype)[None, None])).flatten().topk(_PROMOTED).indices
         with steered(model, {layer: adding(direction, strength)}):
-            rises.append(float((probabilities() - before)[words].sum()))
-    return np.array(rises)
+            after = next_word()
+        rises.append(float((after.exp() - before.exp()).mean(0)[words].sum()))
+        changes.append(float((_confidence(after) - _confidence(before)).abs().mean()))
+    return np.array(rises), np.array(changes)
+
+
+def _confidence(logs: Tensor) -> Tensor:
+    """Return the confidence, (prompts), of log probabilities (prompts, tokens)."""
+    return -logs.topk(_PROMOTED).values.mean(-1)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-import pandas as pd
 import pytest
 
+from neoai_utils.scores import Grades
 from neoai_utils.steering import models, search
 from neoai_utils.steering.generation import Sampling
 from neoai_utils.steering.hooks import adding
@@ -29,26 +29,33 @@ def test_the_scan_shows_where_steering_helps(setup, sentences) -> None:
     """The head's row of w7, subtracted before the last block, makes that word rarer; added, commoner."""
     validation = search.ValidationSet(sentences(12), sentences(12))
     row = setup.writer.model.get_output_embeddings().weight[4 + 7]
-    results = search.scan(setup, validation, lambda s: {2: adding(row, s)}, [-600.0, 0.0, 600.0])
+    found = search.scan(setup, validation, lambda s: {2: adding(row, s)}, [-600.0, 0.0, 600.0])
+    results = search.table(found)
     assert results["window"][-600.0] >= results["window"][0.0] > results["window"][600.0]
     assert list(results.columns) == ["score", "error", "window", "content", "perplexity"]
-    grades = search.judge(setup, validation, search.write(setup, validation.prompts))
+    texts = search.write(setup, validation.prompts)
+    grades = search.judge(setup, validation, texts)
+    assert found[0.0].texts == texts
     assert results.loc[0.0].to_dict() == {"score": grades.score, "error": grades.error, **grades.parts}
 
 
-@pytest.mark.parametrize(("top", "played"), [(8.0, [6.0, 12.0]), (-2.0, [-3.0, -1.5, -1.0])])
-def test_the_scan_of_both_signs_goes_on_around_the_best(setup, monkeypatch, top: float, played: list[float]) -> None:
+def trials(scores: dict[float, float]) -> dict[float, search.Trial]:
+    return {strength: search.Trial({}, [], Grades(score), 0.0) for strength, score in scores.items()}
+
+
+@pytest.mark.parametrize(("top", "near"), [(8.0, [4.0, 6.0, 12.0, 16.0]), (-0.5, [-1.0, -0.75, -0.375, -0.25])])
+def test_the_scan_of_both_signs_goes_on_around_the_best(setup, monkeypatch, top: float, near: list[float]) -> None:
     def scan(_setup, _validation, _make, strengths):
-        return pd.DataFrame({"score": {s: -abs(s - top) for s in strengths}})
+        return trials({s: -abs(s - top) for s in strengths})
 
     monkeypatch.setattr(search, "scan", scan)
-    results = search.scan_both_signs(setup, None, lambda strength: {})
-    assert results.index.tolist() == sorted([-8.0, -4.0, -2.0, 2.0, 4.0, 8.0, *played])
-    assert search.best(results) == top
+    found = search.scan_both_signs(setup, None, lambda strength: {})
+    assert list(found) == sorted([-8.0, -2.0, -0.5, 0.5, 2.0, 8.0, *near])
+    assert search.best(found) == top
 
 
 def test_equal_scores_go_to_the_smallest_step() -> None:
-    assert search.best(pd.DataFrame({"score": {-4.0: 0.5, 2.0: 0.5, 1.0: 0.4, 8.0: 0.5}})) == 2.0
+    assert search.best(trials({-4.0: 0.5, 2.0: 0.5, 1.0: 0.4, 8.0: 0.5})) == 2.0
 
 
 def test_the_hours_come_from_a_first_pass_and_the_steps_after_it(setup, sentences, monkeypatch) -> None:

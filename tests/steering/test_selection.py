@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score
 
 from neoai_utils.steering import selection
 from neoai_utils.steering.generation import Writer
+from neoai_utils.steering.hooks import steered
 
 
 @pytest.fixture
@@ -86,8 +87,27 @@ def test_output_score_rewards_rows_that_promote_their_words(llama: Writer, monke
     monkeypatch.setattr(selection, "_PROMOTED", 1)
     head = llama.model.get_output_embeddings().weight
     rows = torch.stack([head[10], head[20], torch.randn(24, generator=torch.Generator().manual_seed(0))])
-    rises = selection.by_output(llama, ["w1 w2", "w3 w4 w5"], 2, rows, strength=8.0)
+    rises, _ = selection.effects(llama, ["w1 w2", "w3 w4 w5"], 2, rows, strength=8.0)
     assert rises[0] > 0.003
     assert rises[1] > 0.003
-    nothing = selection.by_output(llama, ["w1 w2", "w3 w4 w5"], 2, rows, strength=0.0)
+    nothing = selection.effects(llama, ["w1 w2", "w3 w4 w5"], 2, rows, strength=0.0)
     assert np.allclose(nothing, 0, atol=1e-7)
+
+
+def test_the_change_of_confidence_is_that_of_the_most_probable_words(llama: Writer, monkeypatch) -> None:
+    """Against a plain computation, one prompt at a time, with the row added by hand."""
+    monkeypatch.setattr(selection, "_PROMOTED", 3)
+    prompts, row = ["w1 w2", "w3 w4 w5"], torch.randn(24, generator=torch.Generator().manual_seed(1))
+    changes = []
+    for prompt in prompts:
+        ids = llama.tokenizer(prompt, return_tensors="pt").input_ids
+        logs = []
+        for step in (0.0, 8.0):
+            change = {2: lambda hidden, step=step: hidden + step * row / row.norm()}
+            with torch.inference_mode(), steered(llama.model, change):
+                logits = llama.model(ids).logits[0, -1].double()
+            logs.append(logits.log_softmax(-1).sort(descending=True).values[:3].mean())
+        changes.append(abs(float(logs[1] - logs[0])))
+    _, found = selection.effects(llama, prompts, 2, row[None], strength=8.0)
+    assert found[0] == pytest.approx(np.mean(changes), rel=1e-3)
+    assert found[0] > 1e-4
