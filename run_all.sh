@@ -2,6 +2,7 @@
 # Plays the notebooks on a machine that has nothing but Python 3.11 or newer.
 #
 #   ./run_all.sh            every notebook          ./run_all.sh 5 7    two of them
+#   ./run_all.sh --quick    only the rows that the choice of each notebook needs
 #   ./run_all.sh --test     the tests               ./run_all.sh --test tests/commands/test_app.py    some of them
 #
 # Uses the active virtual environment, else makes .venv here. Outputs lie in outputs/taskN.
@@ -9,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 if [ "${1:-}" = "--help" ] || [ "${1:-}" = "-h" ]; then
-  sed -n '2,7s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   exit 0
 fi
 

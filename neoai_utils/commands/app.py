@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import nullcontext
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from neoai_utils.commands import badges, notebooks, report, repository
 from neoai_utils.commands import bundle as uploads
 from neoai_utils.commands import run as runs
 from neoai_utils.commands import sweep as sweeps
+from neoai_utils.commands.board import Board
 from neoai_utils.commands.report import number, share
 from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
@@ -40,6 +40,7 @@ Parameter = Annotated[
 @app.command()
 def run(
     tasks: Tasks = None,
+    *,
     outputs: Outputs = Path("outputs"),
     parameter: Parameter = None,
     store: Annotated[
@@ -52,6 +53,9 @@ def run(
             "--jobs", "-j", min=1, help="Notebooks at a time. Left out: two on a CPU, one to store or on a GPU."
         ),
     ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Play only what the choice needs, with baseline and published row.")
+    ] = False,
 ) -> None:
     """Run notebooks, one line each, then show the table of scores."""
     names = _resolve(tasks) if tasks else notebooks.available()
@@ -61,6 +65,8 @@ def run(
     texts = _collect(parameter)
     typed = {name: notebooks.typed(notebooks.find_notebook(name), texts) for name in names}
     values = {name: {key: last for key, (*_, last) in lists.items()} for name, lists in typed.items()}
+    if quick:
+        values = {name: {"ladder": False, **given} for name, given in values.items()}
     if jobs is None:
         jobs = 1 if store or len(names) == 1 else runs.default_jobs()
     finished = sorted(_run_all(names, outputs, values, jobs), key=lambda done: names.index(done.task))
@@ -264,15 +270,18 @@ def _show(outputs: Path) -> None:
 
 
 def _run_all(tasks: list[str], outputs: Path, values: Mapping[str, Mapping[str, object]], jobs: int) -> Iterator[Run]:
-    """Run tasks and print a line for each as it ends; a terminal shows how many are left."""
-    left = len(tasks)
-    with screen.status(f"{left} to run …") if screen.is_terminal else nullcontext() as status:
-        for done in runs.run_all(tasks, outputs, values, jobs):
-            screen.print(_line(done, COMPETITIONS[done.task].title), soft_wrap=True, markup=False)
-            left -= 1
-            if status is not None:
-                status.update(f"{left} to run …")
-            yield done
+    """Run tasks and print a line for each as it ends, below them what is being played."""
+    left = list(tasks)
+    try:
+        with Board(screen) as board:
+            for done in runs.run_all(tasks, outputs, values, jobs, board):
+                screen.print(_line(done, COMPETITIONS[done.task].title), soft_wrap=True, markup=False)
+                left.remove(done.task)
+                yield done
+    except KeyboardInterrupt:
+        rest = " ".join(name.removeprefix("task") for name in left)
+        screen.print(f"stopped; what is finished is in {outputs}/. To go on: neoai run {rest}", soft_wrap=True)
+        raise typer.Exit(130) from None
 
 
 def _line(done: Run, title: str) -> str:

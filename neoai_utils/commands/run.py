@@ -23,6 +23,8 @@ from neoai_utils.workspace import RESULTS, SUBMISSION
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+    from neoai_utils.commands.board import Board
+
 __all__ = ["Run", "default_jobs", "execute", "run", "run_all", "run_into", "shared_cores"]
 
 IOPUB_TIMEOUT = 300  # seconds to wait for a cell's trailing output on a busy machine
@@ -53,7 +55,12 @@ class Run:
         return self.folder / f"{self.task}.ipynb"
 
 
-def run(task: str, outputs: Path = Path("outputs"), values: Mapping[str, object] | None = None) -> Run:
+def run(
+    task: str,
+    outputs: Path = Path("outputs"),
+    values: Mapping[str, object] | None = None,
+    board: Board | None = None,
+) -> Run:
     """Execute a task's notebook into `outputs/<task>/`.
 
     A failing notebook does not raise; its error is in the result, and the executed notebook shows the cell. If several
@@ -63,6 +70,7 @@ def run(task: str, outputs: Path = Path("outputs"), values: Mapping[str, object]
         task: "task1" … "task8".
         outputs: the folder of all outputs.
         values: parameter -> value, without `out_dir`.
+        board: shows the notebook while it is played.
 
     Raises:
         DataError: the task's notebook is missing.
@@ -74,10 +82,10 @@ def run(task: str, outputs: Path = Path("outputs"), values: Mapping[str, object]
     if outputs.resolve() != Path("outputs").resolve():  # the notebook's own default is ./outputs/<task>
         given["out_dir"] = str(folder.resolve())
     with storage.alone(folder / ".lock"):
-        return run_into(folder, task, notebook, given)
+        return run_into(folder, task, notebook, given, board)
 
 
-def run_into(folder: Path, task: str, notebook: Path, values: Mapping[str, object]) -> Run:
+def run_into(folder: Path, task: str, notebook: Path, values: Mapping[str, object], board: Board | None = None) -> Run:
     """Execute a notebook into a folder and read its results; the caller holds the folder's lock.
 
     Args:
@@ -85,11 +93,14 @@ def run_into(folder: Path, task: str, notebook: Path, values: Mapping[str, objec
         task: "task1" … "task8"; the executed notebook is `<folder>/<task>.ipynb`.
         notebook: the notebook.
         values: parameter -> value, with `out_dir` if `folder` is not the notebook's default.
+        board: shows the notebook while it is played.
     """
     target = folder / f"{task}.ipynb"
     _remove_outputs(folder, target.name)
     with runtime.stopwatch() as watch:
-        error = execute(notebook, target, values)
+        error = execute(notebook, target, values, board)
+    if board is not None:
+        board.ended(task)
     results = None if error else _read_results(folder)
     if results is not None and "cells" in results:
         results = _with_sections(results, notebooks.read(target))
@@ -136,7 +147,11 @@ def _with_sections(results: Mapping[str, Any], book: NotebookNode) -> dict[str, 
 
 
 def run_all(
-    tasks: Sequence[str], outputs: Path, values: Mapping[str, Mapping[str, object]], jobs: int = 1
+    tasks: Sequence[str],
+    outputs: Path,
+    values: Mapping[str, Mapping[str, object]],
+    jobs: int = 1,
+    board: Board | None = None,
 ) -> Iterator[Run]:
     """Run several tasks and yield each as it ends.
 
@@ -146,6 +161,7 @@ def run_all(
         values: task -> what `run` takes; a task may be left out.
         jobs: notebooks at a time, which share the cores. Above 1, the notebooks with the longest stored time start
             first, so that no long one is left alone at the end.
+        board: shows the notebooks while they are played.
     """
     from joblib import Parallel, delayed
 
@@ -153,7 +169,7 @@ def run_all(
     with shared_cores(jobs):
         # threads: each notebook has a process of its own, the kernel, and a thread only waits for it
         parallel = Parallel(jobs, prefer="threads", return_as="generator_unordered", batch_size=1, pre_dispatch=jobs)
-        yield from parallel(delayed(run)(task, outputs, values.get(task)) for task in order)
+        yield from parallel(delayed(run)(task, outputs, values.get(task), board) for task in order)
 
 
 def default_jobs() -> int:
@@ -189,7 +205,7 @@ def _stored_minutes(task: str) -> int:
     return int(minutes[1]) if minutes else 0
 
 
-def execute(notebook: Path, target: Path, values: Mapping[str, object]) -> str | None:
+def execute(notebook: Path, target: Path, values: Mapping[str, object], board: Board | None = None) -> str | None:
     """Run a notebook through papermill and write the executed copy; return its error in one line, if any."""
     import logging
 
@@ -207,12 +223,13 @@ def execute(notebook: Path, target: Path, values: Mapping[str, object]) -> str |
         book = notebooks.read(notebook)
         if values:  # without the tag papermill injects them first, and the notebook overwrites them
             notebooks.parameters_index(book, notebook)
+        shown = {"on_cell_start": board.follow(target.stem, book, _stored_minutes(target.stem))} if board else {}
         papermill.execute_notebook(
             book, temporary, parameters=dict(values), kernel_name="python3", progress_bar=False,
             request_save_on_cell_execute=False, autosave_cell_every=0, iopub_timeout=IOPUB_TIMEOUT,
             raise_on_iopub_timeout=False,
             # critical messages only: a kernel that is done gets an interrupt, and may log that as an error
-            extra_arguments=["--log-level=50"], start_timeout=180,
+            extra_arguments=["--log-level=50"], start_timeout=180, **shown,
         )  # fmt: skip
     except PapermillExecutionError as problem:
         error = f"cell {problem.exec_count}: {problem.ename}: {problem.evalue}"

@@ -7,6 +7,7 @@ from nbformat.v4 import new_code_cell, new_notebook
 
 from neoai_utils.commands import app, badges, gallery, notebooks, report
 from neoai_utils.commands import run as runs
+from neoai_utils.commands.board import Board
 from neoai_utils.commands.run import Run
 from neoai_utils.errors import DataError
 from tests.commands.small import command
@@ -22,7 +23,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list:
     """Replace papermill by a list of the runs that would start; task7 fails."""
     calls: list = []
 
-    def record(task: str, outputs: Path, values: dict) -> Run:
+    def record(task: str, outputs: Path, values: dict, _board: Board) -> Run:
         calls.append((task, outputs, values))
         error = "cell 3: ValueError: bad" if task == "task7" else None
         return Run(task, outputs / task, 1.0, None if error else GOOD, error)
@@ -50,6 +51,22 @@ def test_one_failure_does_not_stop_the_rest(monkeypatch, capsys, started) -> Non
     assert "accuracy 0.750" in printed
 
 
+def test_quick_plays_only_what_the_choice_needs(monkeypatch, started) -> None:
+    monkeypatch.setattr(notebooks, "typed", lambda _path, texts: {name: list(values) for name, values in texts.items()})
+    assert command(monkeypatch, "run", "5", "--quick") == 0
+    assert started == [("task5", Path("outputs"), {"ladder": False})]
+
+
+def test_a_run_that_is_stopped_says_how_to_go_on(monkeypatch, capsys, started) -> None:
+    def stopped(*_):
+        yield Run("task5", Path("outputs/task5"), 1.0, GOOD)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(runs, "run_all", stopped)
+    assert command(monkeypatch, "run", "5", "7") == 130
+    assert "stopped; what is finished is in outputs/. To go on: neoai run 7" in capsys.readouterr().out
+
+
 def test_without_a_number_all_are_run(monkeypatch, started) -> None:
     command(monkeypatch, "run", "-j", "1")
     assert [task for task, *_ in started] == ["task5", "task7"]
@@ -67,7 +84,7 @@ def test_two_run_at_once_but_one_is_stored_alone(monkeypatch, started, words, jo
     monkeypatch.setattr(runs, "default_jobs", lambda: 2)
     jobs_given = []
     play_all = runs.run_all
-    monkeypatch.setattr(runs, "run_all", lambda *given: jobs_given.append(given[-1]) or play_all(*given))
+    monkeypatch.setattr(runs, "run_all", lambda *given: jobs_given.append(given[3]) or play_all(*given))
     monkeypatch.setattr(app, "_store", lambda plays: None)
     command(monkeypatch, "run", *words)
     assert jobs_given == [jobs]
