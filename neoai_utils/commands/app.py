@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from neoai_utils import competitions, miniatures, runtime, storage, workspace
-from neoai_utils.commands import badges, notebooks, report, repository
+from neoai_utils.commands import badges, notebooks, report, repository, seeds
 from neoai_utils.commands import bundle as uploads
 from neoai_utils.commands import run as runs
 from neoai_utils.commands import sweep as sweeps
@@ -53,6 +53,9 @@ def run(
             "--jobs", "-j", min=1, help="Notebooks at a time. Left out: two on a CPU, one to store or on a GPU."
         ),
     ] = None,
+    miniatures: Annotated[
+        int, typer.Option("--miniatures", min=1, help="With --store: over how many miniatures the README's means are.")
+    ] = 3,
     quick: Annotated[
         bool, typer.Option("--quick", help="Play only what the choice needs, with baseline and published row.")
     ] = False,
@@ -74,7 +77,7 @@ def run(
         screen.print(_table(finished))
     screen.print(f"outputs are in {outputs}/")
     if store:
-        _store(finished)
+        _store(finished, miniatures, outputs)
     _show(outputs)
     if any(done.error for done in finished):
         raise typer.Exit(1)
@@ -307,13 +310,17 @@ def _table(finished: Iterable[Run]) -> Table:
     return table
 
 
-def _store(finished: Iterable[Run]) -> None:
+def _store(finished: Iterable[Run], miniatures: int, outputs: Path) -> None:
     for done in finished:
         screen.print(f"stored {report.store(done)}")
     badges.renew()
+    for done in finished:
+        others = seeds.play(done.task, miniatures, outputs)
+        seeds.keep(done.task, [done, *others], Path.cwd())
+        screen.print(f"{done.task}: scores of {1 + len(others)} miniatures are kept")
     readme = Path("README.md")
     if readme.is_file():
-        text = report.update_scores(readme.read_text(encoding="utf-8"), finished)
+        text = report.update_scores(readme.read_text(encoding="utf-8"), finished, seeds.read(Path.cwd()))
         with storage.atomic_path(readme) as temporary:
             temporary.write_text(text, encoding="utf-8")
         report.draw_overview(Path(".github/overview.png"))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from neoai_utils import storage
-from neoai_utils.commands import notebooks
+from neoai_utils.commands import notebooks, seeds
 from neoai_utils.commands.imports import MINIATURE_TAG
 from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
@@ -104,28 +104,41 @@ def read_scores(book: NotebookNode) -> dict[str, float | None]:
     return dict.fromkeys(("baseline", "published", "ours", "ceiling", "recovered"))
 
 
-def scores_markdown(runs: Iterable[Run]) -> str:
-    """Return the README's score table of the runs that succeeded, as Markdown."""
+def scores_markdown(runs: Iterable[Run], records: Mapping[str, seeds.Record] | None = None) -> str:
+    """Return the README's score table of the runs that succeeded, as Markdown.
+
+    Args:
+        runs: on miniature 0.
+        records: task -> its scores on several miniatures, as `seeds.read` returns them; their means are shown then.
+    """
     head = "| task | metric | baseline | published | **ours** | ceiling | recovered | seconds | memory |"
     lines = [head, "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |"]
     for run in runs:
         if run.results is None:
             continue
         facts, results = COMPETITIONS[run.task], run.results
+        known = {role: [] if results[role] is None else [results[role]] for role in seeds.ROLES}
+        cells = seeds.texts((records or {}).get(run.task, known))
         sign = "↑" if facts.higher_is_better else "↓"
         link = f"[{facts.number} · {facts.title}](notebooks/{run.task}.ipynb)"
         memory = results["peak_memory_mb"]
         lines.append(
-            f"| {link} | {facts.metric} {sign} | {number(results['baseline'])} | {number(results['published'])} "
-            f"| **{number(results['ours'])}** | {number(results['ceiling'])} | {share(results['recovered'])} "
+            f"| {link} | {facts.metric} {sign} | {cells['baseline']} | {cells['published']} "
+            f"| **{cells['ours']}** | {cells['ceiling']} | {cells['recovered']} "
             f"| {run.seconds:.0f} | {f'{memory / 1024:.1f} GB' if memory else '–'} |"
         )
     return "\n".join(lines)
 
 
-def update_scores(text: str, runs: Iterable[Run]) -> str:
-    """Rewrite the README's rows of the runs that succeeded; the rows of other tasks are kept."""
-    table = scores_markdown(runs)
+def update_scores(text: str, runs: Iterable[Run], records: Mapping[str, seeds.Record] | None = None) -> str:
+    """Rewrite the README's rows of the runs that succeeded; the rows of other tasks are kept.
+
+    Args:
+        text: of the README.
+        runs: as for `scores_markdown`.
+        records: as for `scores_markdown`.
+    """
+    table = scores_markdown(runs, records)
     rows = {match[1]: match[0] for match in [*_ROW.finditer(text), *_ROW.finditer(table)]}
     return update_section(text, "scores", "\n".join([*table.splitlines()[:2], *(rows[name] for name in sorted(rows))]))
 

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 
-from neoai_utils.commands import app, badges, gallery, notebooks, report
+from neoai_utils.commands import app, badges, gallery, notebooks, report, seeds
 from neoai_utils.commands import run as runs
 from neoai_utils.commands.board import Board
 from neoai_utils.commands.run import Run
@@ -121,8 +121,11 @@ def test_storing_rewrites_the_readme(monkeypatch, started, tmp_path: Path) -> No
     drawn: list[Path] = []
     monkeypatch.setattr(report, "draw_overview", drawn.append)
     monkeypatch.setattr(badges, "renew", lambda: drawn.append(Path("notebooks")))
-    assert command(monkeypatch, "run", "5", "--store") == 0
-    assert "**0.750**" in Path("README.md").read_text(encoding="utf-8")
+    other = Run("task5", Path("o"), 1.0, GOOD | {"ours": 0.85})
+    monkeypatch.setattr(seeds, "play", lambda task, count, outputs: [other] * (count - 1))
+    Path("benchmarks").mkdir()
+    assert command(monkeypatch, "run", "5", "--store", "--miniatures", "2") == 0
+    assert "**0.800 ± 0.071**" in Path("README.md").read_text(encoding="utf-8")
     assert drawn == [Path("notebooks"), Path(".github/overview.png")]
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
+from neoai_utils.commands import seeds
 from neoai_utils.commands.report import (
     number,
     read_scores,
@@ -81,6 +82,13 @@ def test_the_score_table_of_the_readme() -> None:
     ).splitlines()
     assert len(rows) == 3
     assert "| 0.100 | 0.500 | **0.750** | 0.900 | 81% | 61 | 0.5 GB |" in rows[2]
+    unknown = dict.fromkeys(seeds.ROLES)
+    assert "| – | – | **–** | – | – | 61 | 0.5 GB |" in scores_markdown(
+        [Run("task5", Path("o"), 61.4, RESULTS | unknown)]
+    )
+    records = {"task5": {role: [0.5, 0.7] for role in seeds.ROLES}}
+    rows = scores_markdown([Run("task5", Path("o"), 61.4, RESULTS)], records).splitlines()
+    assert "| **0.600 ± 0.141** | 0.600 ± 0.141 | 60% ± 14% | 61 |" in rows[2]
 
 
 def test_a_partial_run_rewrites_its_own_rows_only() -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from neoai_utils.commands import report
+from neoai_utils.commands import report, seeds
 from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
 
@@ -50,9 +50,16 @@ def test_the_score_table_says_what_the_notebook_printed(task: str) -> None:
     assert len(shares) == len(seconds) == 1
     recovered, memory = int(shares[0]) / 100, float(cost(book)[3]) * 1024
     results = report.read_scores(book) | {"recovered": recovered, "peak_memory_mb": memory}
-    expected = report.scores_markdown([Run(task, ROOT, float(seconds[0]), results)]).splitlines()
+    expected = report.scores_markdown([Run(task, ROOT, float(seconds[0]), results)], seeds.read()).splitlines()
     assert row(task) == expected[2], REMEDY
     assert expected[0] in README
+
+
+@pytest.mark.parametrize("task", COMPETITIONS)
+def test_the_first_of_the_kept_scores_are_those_of_the_stored_notebook(task: str) -> None:
+    printed = report.read_scores(stored(task))
+    kept = {role: values[0] for role, values in seeds.read()[task].items()}
+    assert kept == pytest.approx(printed, abs=0.002), REMEDY
 
 
 @pytest.mark.parametrize("task", COMPETITIONS)
