@@ -10,7 +10,7 @@ from pathlib import Path
 from neoai_utils import storage
 from neoai_utils.commands import sweep as sweeps
 from neoai_utils.commands.imports import ROOT
-from neoai_utils.commands.run import Run
+from neoai_utils.commands.run import Run, default_jobs
 from neoai_utils.errors import NeoaiError
 
 __all__ = ["ROLES", "keep", "mean_text", "play", "read", "texts"]
@@ -54,7 +54,7 @@ def play(task: str, miniatures: int, outputs: Path) -> list[Run]:
     planned = sweeps.plan(task, {"miniature_seed": others}, outputs)
     for point in planned.points:
         shutil.rmtree(point.folder, ignore_errors=True)
-    runs = {point.folder: run for point, run in sweeps.run(planned)}
+    runs = {point.folder: run for point, run in sweeps.run(planned, jobs=default_jobs())}
     failed = [run for run in runs.values() if run.error]
     if failed:
         raise NeoaiError(f"{task} failed on another miniature: {failed[0].error} (see {failed[0].notebook})")

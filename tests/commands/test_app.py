@@ -85,7 +85,7 @@ def test_two_run_at_once_but_one_is_stored_alone(monkeypatch, started, words, jo
     jobs_given = []
     play_all = runs.run_all
     monkeypatch.setattr(runs, "run_all", lambda *given: jobs_given.append(given[3]) or play_all(*given))
-    monkeypatch.setattr(app, "_store", lambda plays: None)
+    monkeypatch.setattr(app, "_store", lambda *_: None)
     command(monkeypatch, "run", *words)
     assert jobs_given == [jobs]
     assert sorted({task for task, *_ in started}) == [task for task, *_ in sorted(started)], "none is run twice"
