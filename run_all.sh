@@ -49,15 +49,33 @@ prepare_environment() {
   export PATH="$environment/bin:$PATH"
 }
 
+cpu_torch=https://download.pytorch.org/whl/cpu # torch without CUDA, a tenth of the size
+
+wants_cpu_torch() { # on Linux without an NVIDIA card, if the builds are in reach and torch is not here yet
+  [ "$(uname -s 2>/dev/null)" = Linux ] && ! command -v nvidia-smi >/dev/null &&
+    ! python -c "import torch" >/dev/null 2>&1 &&
+    python -c "import urllib.request as web; web.urlopen('$cpu_torch/torch/', timeout=5)" >/dev/null 2>&1
+}
+
+shown() { # run a command, its output in the log and, on a terminal, on the screen as well
+  if [ -t 1 ]; then "$@" 2>&1 | tee -a "$log"; else "$@" >>"$log" 2>&1; fi
+}
+
 install() { # $1: "" or "[test]"
-  local stamp="$environment/.neoai-installed" want
+  local stamp="$environment/.neoai-installed" log="$environment/neoai-install.log" want
   want=$(cat requirements.txt pyproject.toml | cksum)"$PWD$1"
   if [ "$(cat "$stamp" 2>/dev/null)" = "$want" ]; then
     return
   fi
-  echo "Installing into $environment: a few minutes, once (log: $environment/neoai-install.log)"
-  if ! python -m pip install --disable-pip-version-check -e ".$1" >"$environment/neoai-install.log" 2>&1; then
-    tail -n 20 "$environment/neoai-install.log" >&2
+  echo "Installing into $environment: a few minutes, once (log: $log)"
+  rm -f "$log"
+  local installer=(python -m pip install --disable-pip-version-check)
+  if command -v uv >/dev/null; then installer=(uv pip install --python "$environment/bin/python"); fi
+  if wants_cpu_torch; then
+    shown "${installer[@]}" torch torchvision --index-url "$cpu_torch" || true # else the next line takes what there is
+  fi
+  if ! shown "${installer[@]}" -e ".$1"; then
+    tail -n 20 "$log" >&2
     echo "The installation failed; the lines above say why." >&2
     exit 1
   fi

@@ -120,6 +120,35 @@ def test_killed_while_it_installs(tmp_path: Path) -> None:
     assert (tmp_path / "log").read_text() == "begun\nbegun\n"
 
 
+def recorded_installs(folder: Path, *, uv: bool, reachable: bool) -> list[str]:
+    """Return what is installed, and by what, on a Linux machine without a card."""
+    script, settings = bare_machine(folder, "exit 0")
+    binaries = folder / ".venv" / "bin"
+    binaries.mkdir(parents=True)
+    web = 0 if reachable else 1
+    python = f'case "$*" in *"import torch"*) exit 1;; *urlopen*) exit {web};; *"pip install"*) echo "$*" >>log;; esac'
+    tools = {binaries / "python": python, folder / "tools/uname": "echo Linux"}
+    if uv:
+        tools[folder / "tools/uv"] = 'echo "uv $*" >>log'
+    for path, body in tools.items():
+        path.write_text(f"#!/usr/bin/env bash\n{body}\n")
+        path.chmod(0o755)
+    assert run(script, settings, "5").returncode == 0
+    return (folder / "log").read_text().splitlines()
+
+
+@pytest.mark.parametrize("reachable", [True, False])
+def test_without_a_card_torch_comes_without_cuda_where_it_is_in_reach(tmp_path: Path, reachable: bool) -> None:
+    *first, last = recorded_installs(tmp_path, uv=False, reachable=reachable)
+    assert last.endswith("pip install --disable-pip-version-check -e .")
+    assert [line.partition("--index-url ")[0].split()[-2:] for line in first] == [["torch", "torchvision"]] * reachable
+
+
+def test_uv_installs_where_it_is_there(tmp_path: Path) -> None:
+    (only,) = recorded_installs(tmp_path, uv=True, reachable=False)
+    assert only == f"uv pip install --python {tmp_path}/.venv/bin/python -e ."
+
+
 def test_the_script_is_executable() -> None:
     assert os.access(ROOT / "run_all.sh", os.X_OK)
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
