@@ -4,13 +4,14 @@
 #   ./run_all.sh            every notebook          ./run_all.sh 5 7    two of them
 #   ./run_all.sh --quick    only the rows that the choice of each notebook needs
 #   ./run_all.sh --test     the tests               ./run_all.sh --test tests/commands/test_app.py    some of them
+#   ./run_all.sh --test --changed    the tests; of whole notebooks those that changed since main
 #
 # Uses the active virtual environment, else makes .venv here. Outputs lie in outputs/taskN.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
 if [ "${1:-}" = "--help" ] || [ "${1:-}" = "-h" ]; then
-  sed -n '2,8s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
+  sed -n '2,9s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"
   exit 0
 fi
 
@@ -92,11 +93,11 @@ if [ "${1:-}" = "--test" ]; then
   ruff check .
   ruff format --check .
   mypy
-  if [ $# -gt 0 ]; then
+  if [ $# -gt 0 ] && [ "$*" != "--changed" ]; then
     exec python -m pytest "$@"
   fi
   OMP_NUM_THREADS=1 python -m pytest -m "not story" --numprocesses 2 --dist loadfile # two at once, a core each
-  exec python -m pytest -m story                                                     # whole notebooks and their uploads
+  exec python -m pytest -m story "$@"                                                # whole notebooks and their uploads
 fi
 install ""
 exec 9>&-

@@ -22,9 +22,30 @@ from nbformat.v4 import new_code_cell
 
 from neoai_utils import runtime, submissions, tables, task_modules
 from neoai_utils.scores import Grades
+from tests import changed
 
 settings.register_profile("no test gates on time", deadline=None)
 settings.load_profile("no test gates on time")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add `--changed`."""
+    parser.addoption("--changed", action="store_true", help="of whole notebooks, play those that a change reaches")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect the plays of notebooks that no change since `main` reaches."""
+    if not config.getoption("--changed"):
+        return
+    reached = changed.tasks(changed.paths())
+    spared = [
+        item
+        for item in items
+        if item.get_closest_marker("story") and (task := changed.task_of(item.nodeid)) and task not in reached
+    ]
+    config.hook.pytest_deselected(items=spared)
+    items[:] = [item for item in items if item not in spared]
+
 
 SUBMISSION: dict[str, tables.Kind] = {"id": "integer", "target": "number"}
 # Makes an installed neoai_utils invisible; what an uploaded notebook writes must do.
