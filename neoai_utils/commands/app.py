@@ -16,6 +16,7 @@ from rich.table import Table
 from neoai_utils import competitions, miniatures, runtime, storage, workspace
 from neoai_utils.commands import badges, notebooks, report, repository, seeds
 from neoai_utils.commands import bundle as uploads
+from neoai_utils.commands import practice as practices
 from neoai_utils.commands import run as runs
 from neoai_utils.commands import sweep as sweeps
 from neoai_utils.commands.board import Board
@@ -98,13 +99,22 @@ def gallery(outputs: Outputs = Path("outputs")) -> None:
 @app.command()
 def score(
     task: Annotated[str, typer.Argument(help="The task, such as 7.")],
-    submission: Annotated[Path, typer.Argument(help="The submission, a CSV file.")],
+    submissions: Annotated[list[Path], typer.Argument(help="The submission, a CSV file; several with --table.")],
+    *,
     seed: Annotated[int, typer.Option(help="Which miniature it was made for.")] = 0,
+    table: Annotated[
+        Path | None, typer.Option("--table", help="Rank the submissions; write ranking.csv and .html into this folder.")
+    ] = None,
 ) -> None:
-    """Grade a submission against the answers of the miniature."""
+    """Grade a submission against the answers of the miniature, or rank those of a class."""
     name = competitions.find(task).task
+    if table is None and len(submissions) > 1:
+        raise ParameterError("several submissions are ranked into a folder; name it, such as --table ranking")
     folder = miniatures.build_miniature(name, seed)
-    grades = workspace.grade_file(name, submission, folder)
+    if table is not None:
+        _rank(name, submissions, folder, table)
+        return
+    grades = workspace.grade_file(name, submissions[0], folder)
     for part, value in {"score": grades.score, **grades.parts}.items():
         screen.print(f"{part:20s} {value:.4f}")
 
@@ -119,6 +129,21 @@ def miniature(
     built = miniatures.build_miniature(competitions.find(task).task, seed)
     storage.copy_folder(built, folder)
     screen.print(f"{folder}/data holds the competition's files, {folder}/answers the hidden answers")
+
+
+@app.command()
+def practice(
+    task: Annotated[str | None, typer.Argument(help="The task, such as 7.")] = None,
+    folder: Annotated[Path | None, typer.Argument(help="A new folder; practice/task7 if left out.")] = None,
+    *,
+    every: Annotated[bool, typer.Option("--all", help="All tasks, each into practice/taskN.")] = False,
+) -> None:
+    """Write a task to practise on: its files, the baseline, hints, and a table of your own attempts."""
+    if every == bool(task):
+        raise ParameterError("name a task, such as `neoai practice 7`, or write `neoai practice --all`.")
+    for name in notebooks.available() if task is None else _resolve([task]):
+        written = practices.write(name, folder or Path("practice") / name)
+        screen.print(f"open {written}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -211,6 +236,19 @@ def sweep(
     if failed:
         screen.print(f"{failed} of {total} points failed; the same command runs them again")
         raise typer.Exit(1)
+
+
+def _rank(task: str, submissions: list[Path], folder: Path, target: Path) -> None:
+    """Print the ranking of submissions and write it into a folder."""
+    from neoai_utils.commands import ranking as rankings
+
+    ranking = rankings.rank(task, submissions, folder)
+    places = ranking.places()
+    for name, grades in ranking.grades.items():
+        screen.print(f"{places[name]:4d}  {grades.score:.4f}  {name}", soft_wrap=True, markup=False)
+    for name, reason in ranking.refused.items():
+        screen.print(f"   –  skipped  {name}: {reason}", soft_wrap=True, markup=False)
+    screen.print(f"open {rankings.write(ranking, target)}", soft_wrap=True, markup=False)
 
 
 def _resolve(tasks: Iterable[str]) -> list[str]:

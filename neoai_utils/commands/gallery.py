@@ -41,6 +41,7 @@ __all__ = [
     "StoryExporter",
     "build",
     "describe_figures",
+    "environment",
     "read_story",
 ]
 
@@ -333,17 +334,23 @@ def _readable(outputs: Path) -> list[Story]:
 
 def _pages(stories: list[Story]) -> dict[str, str]:
     """Return address -> HTML of each story's page and, last, of the index."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
-    )
-    environment.filters |= {"number": report.number, "share": report.share}
-    environment.globals["style"] = Markup(_style())  # noqa: S704 - our own file # nosec B704
-    story_page = environment.get_template("story.html.j2")
+    templates = environment()
+    story_page = templates.get_template("story.html.j2")
     pages = {}
     for story, before, after in zip(stories, [None, *stories[:-1]], [*stories[1:], None], strict=True):
         pages[story.address] = story_page.render(story=story, before=before, after=after)
-    index = environment.get_template("index.html.j2").render(stories=stories, columns=_COLUMNS)
+    index = templates.get_template("index.html.j2").render(stories=stories, columns=_COLUMNS)
     return pages | {"index.html": index}
+
+
+def environment() -> jinja2.Environment:
+    """Return what renders our pages: the templates, number formats, and the style that all pages share."""
+    found = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES), autoescape=True, trim_blocks=True, undefined=jinja2.StrictUndefined
+    )
+    found.filters |= {"number": report.number, "share": report.share}
+    found.globals["style"] = Markup(_style())  # noqa: S704 - our own file # nosec B704
+    return found
 
 
 def _style() -> str:

@@ -26,7 +26,7 @@ __all__ = [
 
 # the lines that `offline.packages` prints in the first run only
 _DOWNLOADS = re.compile(r"^fetching \S+ \(\d+ MB, once\)\n", re.MULTILINE)
-_TAGS = ("parameters", "nbsphinx-thumbnail", MINIATURE_TAG)  # those that mean something to us
+_TAGS = ("parameters", "nbsphinx-thumbnail", "baseline", MINIATURE_TAG)  # those that mean something to us
 _ROW = re.compile(r"^\| \[.*\]\((notebooks/task\d\.ipynb)\) \|.*$", re.MULTILINE)
 
 
