@@ -1,4 +1,4 @@
-"""The gallery: an index with the scores, and one page for each notebook that needs no network.
+"""The gallery: an index with the scores, and one page for each notebook and note that needs no network.
 
 nbconvert turns a notebook into a fragment of HTML with the template in `templates/notebook`; Jinja inserts the fragment
 into a page. A page holds its figures and its style and no script, so it can be opened from a disk, mailed, or served by
@@ -339,8 +339,21 @@ def _pages(stories: list[Story]) -> dict[str, str]:
     pages = {}
     for story, before, after in zip(stories, [None, *stories[:-1]], [*stories[1:], None], strict=True):
         pages[story.address] = story_page.render(story=story, before=before, after=after)
-    index = templates.get_template("index.html.j2").render(stories=stories, columns=_COLUMNS)
+    notes = {f"gallery/{path.stem}.html": _note(path) for path in sorted(notebooks.notebooks_dir().glob("*.md"))}
+    for address, (title, body) in notes.items():
+        pages[address] = templates.get_template("note.html.j2").render(title=title, body=body)
+    titles = {address: title for address, (title, _) in notes.items()}
+    index = templates.get_template("index.html.j2").render(stories=stories, columns=_COLUMNS, notes=titles)
     return pages | {"index.html": index}
+
+
+def _note(path: Path) -> tuple[str, Markup]:
+    """Return title and HTML of a Markdown file beside the notebooks."""
+    source = path.read_text(encoding="utf-8")
+    page = BeautifulSoup(MarkdownWithMath(renderer=_Renderer(escape=False)).render(source), "html.parser")
+    _tidy(page)
+    title = page.find("h1")
+    return title.get_text() if title else path.stem, Markup(str(page))  # noqa: S704 - our text # nosec B704
 
 
 def environment() -> jinja2.Environment:

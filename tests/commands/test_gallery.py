@@ -92,7 +92,7 @@ class Site:
 
     @property
     def stories(self) -> dict[str, BeautifulSoup]:
-        return {path.stem: page for path, page in self.pages.items() if path.stem != "index"}
+        return {path.stem: page for path, page in self.pages.items() if path.stem.startswith("task")}
 
 
 @pytest.fixture
@@ -185,6 +185,18 @@ def test_the_index_shows_every_notebook_with_a_picture(site: Site) -> None:
     assert tasks == ["task5", "task7"] or tasks == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
     assert [link["href"] for link in site.index.select(".scores th a")] == [f"gallery/{task}.html" for task in tasks]
     assert all(card.select_one("img") for card in site.index.select(".card"))
+
+
+def test_notes_beside_the_notebooks_are_pages_that_the_index_names(shelf: Path, tmp_path: Path) -> None:
+    (shelf / "notebooks/words.md").write_text("# Words & more\n\n- **Ladder**: $x^2$ < y\n", encoding="utf-8")
+    index = BeautifulSoup(gallery.build(tmp_path / "outputs").read_text(encoding="utf-8"), "html.parser")
+    link = index.select_one('a[href="gallery/words.html"]')
+    assert link is not None
+    assert link.get_text() == "Words & more"
+    page = BeautifulSoup((tmp_path / "outputs/gallery/words.html").read_text(encoding="utf-8"), "html.parser")
+    assert page.title is not None
+    assert page.title.get_text() == "Words & more – neoai"
+    assert page.select_one("li math")
 
 
 def test_scores_problem_cost_and_figure_come_out_of_the_notebook(small: Site) -> None:
