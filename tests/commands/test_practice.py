@@ -20,6 +20,12 @@ SUMMARY = """\
 baseline   0.200   0.01   0.000
 ours       0.900   0.01   0.875
 ceiling    1.000          1.000"""
+PRINTED = """\
+a good idea (1): validation 0.5 ± 0.1, score 0.640 ± 0.020
+plain, longer: score 0.900
+plain: validation 0.700, score 0.710
+odd: validation 0.720
+"""
 STORY = [
     new_markdown_cell(
         "# Task 5 · Broken\n\n<!-- badges -->\nx\n<!-- /badges -->\n\n**The problem.** Mend it.\n\nMore."
@@ -30,13 +36,13 @@ STORY = [
     new_code_cell(
         "play()",
         outputs=[
-            new_output(
-                "stream", text="a good idea (1): validation 0.5 ± 0.1, score 0.640 ± 0.020\nodd: validation 0.710\n"
-            ),
+            new_output("stream", text=PRINTED),
             new_output("execute_result", data={"text/plain": SUMMARY}),
         ],
     ),
-    new_markdown_cell("<!-- hint: odd -->\nNo score.\n\n<!-- hint: absent -->\nNo figure."),
+    new_markdown_cell(
+        "<!-- hint: plain -->\nExactly.\n\n<!-- hint: odd -->\nNo score.\n\n<!-- hint: absent -->\nNo figure."
+    ),
 ]
 
 
@@ -67,8 +73,9 @@ def test_hints_are_folded_and_tell_what_the_idea_scored(made) -> None:
     hints = [cell.source for cell in made.cells if cell.source.startswith("<details>")]
     assert [hint.splitlines()[0] for hint in hints] == [
         "<details><summary>Hint 1 (score 0.640 ± 0.020 by this idea)</summary>",
-        "<details><summary>Hint 2 (validation 0.710 by this idea)</summary>",
-        "<details><summary>Hint 3</summary>",
+        "<details><summary>Hint 2 (score 0.710 by this idea)</summary>",
+        "<details><summary>Hint 3 (validation 0.720 by this idea)</summary>",
+        "<details><summary>Hint 4</summary>",
     ]
     assert "**Think** of it:\n\n- a list\n- of two\n\n</details>" in hints[0]
 
