@@ -4,7 +4,7 @@
 #   ./run_all.sh            every notebook          ./run_all.sh 5 7    two of them
 #   ./run_all.sh --quick    only the rows that the choice of each notebook needs
 #   ./run_all.sh --test     the tests               ./run_all.sh --test tests/commands/test_app.py    some of them
-#   ./run_all.sh --test --changed    the tests; of whole notebooks those that changed since main
+#   ./run_all.sh --test --changed    the tests; of whole notebooks those that a change since main reaches
 #
 # Uses the active virtual environment, else makes .venv here. Outputs lie in outputs/taskN.
 set -euo pipefail
@@ -75,7 +75,8 @@ install() { # $1: "" or "[test]"
   if wants_cpu_torch; then
     shown "${installer[@]}" torch torchvision --index-url "$cpu_torch" || true # else the next line takes what there is
   fi
-  if ! shown "${installer[@]}" -e ".$1"; then
+  # a machine whose settings only pip knows: uv fails there
+  if ! shown "${installer[@]}" -e ".$1" && ! shown python -m pip install --disable-pip-version-check -e ".$1"; then
     tail -n 20 "$log" >&2
     echo "The installation failed; the lines above say why." >&2
     exit 1

@@ -51,11 +51,17 @@ class Attempts:
 
         Raises:
             SubmissionError: the submission does not have the competition's form; nothing is kept.
-            ParameterError: the answers are not known, as the workspace holds the competition's own files.
+            ParameterError: the name is that of a known solution, or the answers are not known, as the workspace holds
+                the competition's own files.
         """
+        if name in self._known:
+            raise ParameterError(f"{name!r} is a known solution; give your attempt another name.")
         grades = self._workspace.grade(submission)
         if grades is None:
-            raise ParameterError("these are the competition's own files, whose answers are not known here.")
+            raise ParameterError(
+                "the answers to the competition's own files are not known here. Practise on the miniature: leave "
+                "data_dir empty, on Kaggle without the competition's data."
+            )
         self._rows[name] = (grades.score, grades.error)
         with storage.atomic_path(self._path) as temporary:
             temporary.write_text(_written(self._rows), encoding="utf-8", newline="")
@@ -67,12 +73,14 @@ class Attempts:
         import pandas as pd
 
         facts = self._workspace.competition
-        scores = {name: (score, None) for name, score in self._known.items()}
+        scores: list[tuple[str, float, float | None, str]]
+        scores = [(name, score, None, "known") for name, score in self._known.items()]
+        scores += [(name, score, error, "yours") for name, (score, error) in self._rows.items()]
         lines = []
-        for name, (score, error) in [*scores.items(), *self._rows.items()]:
+        for name, score, error, whose in scores:
             share = recovered(score, self._known.get("baseline"), self._known.get("ceiling"))
             text = "" if share is None else f"{share:.0%}"
-            lines.append((name, score, with_error(score, error), text, "yours" if name in self._rows else "known"))
+            lines.append((name, score, with_error(score, error), text, whose))
         lines.sort(key=lambda line: line[1], reverse=facts.higher_is_better)
         frame = pd.DataFrame(lines, columns=["attempt", "value", facts.metric, "recovered", "whose"])
         return frame.drop(columns="value").set_index("attempt")
@@ -83,7 +91,7 @@ def _read(path: Path) -> dict[str, tuple[float, float | None]]:
     if not path.is_file():
         return {}
     try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
+        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8-sig"))))
         return {row["attempt"]: (float(row["score"]), float(row["error"]) if row["error"] else None) for row in rows}
     except (KeyError, TypeError, ValueError) as error:
         raise DataError(

@@ -128,8 +128,8 @@ def fix_threads(count: int) -> None:
     import scipy.linalg  # noqa: F401
     from threadpoolctl import threadpool_limits
 
-    for library in ("OMP", "OPENBLAS", "MKL", "VECLIB_MAXIMUM"):
-        os.environ[f"{library}_NUM_THREADS"] = str(count)
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ[name] = str(count)
     threadpool_limits(count)
     if "torch" in sys.modules:
         import torch

@@ -31,7 +31,7 @@ __all__ = ["RESULTS", "SUBMISSION", "Workspace", "grade_file", "open_workspace"]
 SUBMISSION, RESULTS = "submission.csv", "results.json"
 """Names of the two files in an output folder."""
 MINIATURE_THREADS = 2
-"""Threads that compute on a miniature, also on machines with more cores or one."""
+"""Threads that compute on a miniature, also on a machine with one core or many."""
 
 _PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "torch", "transformers", "diffusers")
 

@@ -7,17 +7,33 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+import pytest
+
 from neoai_utils.commands import imports
 from neoai_utils.competitions import COMPETITIONS
 
 ROOT = Path(__file__).resolve().parent.parent
+_PLAYED = (
+    "neoai_utils/",
+    "notebooks/task",
+    "tests/notebooks/",
+    "tests/conftest",
+    "tests/eight",
+    "requirements",
+    "pyproject",
+)
 
 
 def paths(root: Path = ROOT) -> list[str]:
     """Return the files that differ from where this branch left `main`, new ones included."""
 
     def git(*words: str) -> list[str]:
-        return subprocess.run(["git", *words], cwd=root, check=True, capture_output=True, text=True).stdout.split("\n")
+        done = subprocess.run(["git", *words], cwd=root, check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise pytest.UsageError(
+                f"--changed compares with the branch main: {done.stderr.strip()}. Try: git fetch origin main:main"
+            )
+        return done.stdout.split("\n")
 
     base = git("merge-base", "main", "HEAD")[0]
     found = [*git("diff", "--name-only", base), *git("ls-files", "--others", "--exclude-standard")]
@@ -27,18 +43,16 @@ def paths(root: Path = ROOT) -> list[str]:
 def tasks(changed: Iterable[str]) -> set[str]:
     """Return the tasks whose notebooks, or a part of the library that they reach, are among the changed files.
 
-    A change to the tests of notebooks reaches all of them.
+    A task's folder reaches that task, a module that only some uploads carry reaches those, and all other code reaches
+    every task. Texts, pages and tests of single modules reach none.
     """
-    changed = set(changed)
-    if any(path.startswith("tests/notebooks/") for path in changed):
-        return set(COMPETITIONS)
-    return {task for task in COMPETITIONS if any(_reaches(path, task) for path in changed)}
-
-
-def _reaches(path: str, task: str) -> bool:
-    if path == f"notebooks/{task}.ipynb" or path.startswith(f"neoai_utils/{COMPETITIONS[task].technique}/"):
-        return True  # the folder holds the miniature too, which an upload does not carry
-    return path in imports.collect(task).files
+    changed = [path for path in changed if path.startswith(_PLAYED)]
+    carried = {task: set(imports.collect(task).files) for task in COMPETITIONS} if changed else {}
+    found = set()
+    for path in changed:
+        own = {task for task in COMPETITIONS if f"neoai_utils/{COMPETITIONS[task].technique}/" in path or task in path}
+        found |= own or {task for task, files in carried.items() if path in files} or set(COMPETITIONS)
+    return found
 
 
 def task_of(nodeid: str) -> str | None:

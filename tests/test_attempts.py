@@ -43,6 +43,23 @@ def test_attempts_are_there_in_the_next_session(opened, tmp_path: Path) -> None:
     assert len(again) == 5
 
 
+def test_the_best_comes_first_where_lower_is_better(fake_task, tmp_path: Path) -> None:
+    opened = open_workspace("task1", out_dir=tmp_path / "out")
+    table = Attempts(opened, {"baseline": 3.0, "ceiling": 0.0}, tmp_path).add("mine", answer(6))
+    assert list(table.index) == ["ceiling", "mine", "baseline"]
+    assert table.loc["mine", "recovered"] == "80%"
+
+
+def test_the_name_of_a_known_solution_is_refused(opened, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="'ours' is a known solution"):
+        Attempts(opened, KNOWN, tmp_path).add("ours", answer(3))
+
+
+def test_a_file_that_a_spreadsheet_saved_is_read(opened, tmp_path: Path) -> None:
+    (tmp_path / FILE).write_bytes(b"\xef\xbb\xbfattempt,score,error\r\nmine,0.6,\r\n")
+    assert Attempts(opened, KNOWN, tmp_path).table().loc["mine", "recovered"] == "50%"
+
+
 def test_a_wrong_submission_is_not_kept(opened, tmp_path: Path) -> None:
     mine = Attempts(opened, KNOWN, tmp_path)
     with pytest.raises(SubmissionError):

@@ -18,6 +18,10 @@ from tests import changed
         ("neoai_utils/diffusion/gate.py", {"task6"}),
         ("neoai_utils/segmentation/miniature/__init__.py", {"task7"}),
         ("neoai_utils/workspace.py", set(COMPETITIONS)),
+        ("neoai_utils/weights.py", set(COMPETITIONS)),
+        ("neoai_utils/commands/run.py", set(COMPETITIONS)),
+        ("requirements.txt", set(COMPETITIONS)),
+        ("tests/notebooks/test_task1_tables.py", {"task1"}),
         ("neoai_utils/small_clip.py", {"task6", "task7"}),
         ("tests/notebooks/conftest.py", set(COMPETITIONS)),
         ("README.md", set()),
@@ -62,3 +66,6 @@ def test_changes_are_counted_from_where_the_branch_left_main(tmp_path: Path) -> 
     commit("of-another")
     git("checkout", "-q", "work")
     assert changed.paths(tmp_path) == ["committed", "new", "old"]
+    git("branch", "-m", "main", "trunk")
+    with pytest.raises(pytest.UsageError, match="git fetch origin main:main"):
+        changed.paths(tmp_path)

@@ -74,7 +74,7 @@ def layer(name: str) -> str:
     _, *parts = (*name.split("."), "", "")
     if task_of(name):
         return parts[1] if parts[1] in ("files", "miniature") else "technique"
-    if parts[0] in ("workspace", "miniatures", "task_modules"):
+    if parts[0] in ("attempts", "workspace", "miniatures", "task_modules"):
         return "workspace"
     return "commands" if parts[0] == "commands" else "root"
 

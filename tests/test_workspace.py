@@ -11,6 +11,7 @@ from neoai_utils import discovery, runtime, storage, workspace
 from neoai_utils.commands.report import read_scores
 from neoai_utils.errors import AssetError, DataError, NeoaiError, ParameterError, SubmissionError, UnknownTaskError
 from neoai_utils.miniatures import build_miniature
+from neoai_utils.scores import Grades
 from neoai_utils.workspace import MINIATURE_THREADS, open_workspace
 
 
@@ -84,6 +85,12 @@ def test_a_folder_without_the_files_is_refused(fake_task, tmp_path: Path) -> Non
 def test_unknown_and_future_tasks(cache: Path, tmp_path: Path) -> None:
     with pytest.raises(UnknownTaskError, match="did you mean task5"):
         open_workspace("taks5", out_dir=tmp_path)
+
+
+def test_grades_are_recorded_as_they_are(fake_task, tmp_path: Path) -> None:
+    opened = open_workspace("task5", out_dir=tmp_path / "out")
+    row = opened.record("five draws", Grades(0.25, {"f1": 0.5}), validation=Grades(0.75))
+    assert (row.score, row.validation, row.extra) == (0.25, 0.75, {"f1": 0.5})
 
 
 def test_submit_writes_both_files(fake_task, tmp_path: Path, capsys) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -54,14 +54,16 @@ def run(
             "--jobs", "-j", min=1, help="Notebooks at a time. Left out: two on a CPU, one to store or on a GPU."
         ),
     ] = None,
-    miniatures: Annotated[
+    over: Annotated[
         int, typer.Option("--miniatures", min=1, help="With --store: over how many miniatures the README's means are.")
     ] = 3,
     quick: Annotated[
-        bool, typer.Option("--quick", help="Play only what the choice needs, with baseline and published row.")
+        bool, typer.Option("--quick", help="Play only the rows that the choice needs; some tables lack the others.")
     ] = False,
 ) -> None:
     """Run notebooks, one line each, then show the table of scores."""
+    if store and (parameter or quick):
+        raise ParameterError("--store stores what a notebook's defaults give; leave out -p and --quick.")
     names = _resolve(tasks) if tasks else notebooks.available()
     if not names:
         raise DataError("no notebooks here: run this in the folder that holds notebooks/.")
@@ -78,7 +80,7 @@ def run(
         screen.print(_table(finished))
     screen.print(f"outputs are in {outputs}/")
     if store:
-        _store(finished, miniatures, outputs)
+        _store(finished, over, outputs)
     _show(outputs)
     if any(done.error for done in finished):
         raise typer.Exit(1)
@@ -103,16 +105,17 @@ def score(
     *,
     seed: Annotated[int, typer.Option(help="Which miniature it was made for.")] = 0,
     table: Annotated[
-        Path | None, typer.Option("--table", help="Rank the submissions; write ranking.csv and .html into this folder.")
-    ] = None,
+        bool, typer.Option("--table", help="Rank submissions: OUTPUTS/ranking.csv and OUTPUTS/ranking.html.")
+    ] = False,
+    outputs: Outputs = Path("outputs"),
 ) -> None:
     """Grade a submission against the answers of the miniature, or rank those of a class."""
     name = competitions.find(task).task
-    if table is None and len(submissions) > 1:
-        raise ParameterError("several submissions are ranked into a folder; name it, such as --table ranking")
+    if not table and len(submissions) > 1:
+        raise ParameterError("several submissions are ranked: add --table.")
     folder = miniatures.build_miniature(name, seed)
-    if table is not None:
-        _rank(name, submissions, folder, table)
+    if table:
+        _rank(name, submissions, folder, outputs)
         return
     grades = workspace.grade_file(name, submissions[0], folder)
     for part, value in {"score": grades.score, **grades.parts}.items():
@@ -141,9 +144,11 @@ def practice(
     """Write a task to practise on: its files, the baseline, hints, and a table of your own attempts."""
     if every == bool(task):
         raise ParameterError("name a task, such as `neoai practice 7`, or write `neoai practice --all`.")
-    for name in notebooks.available() if task is None else _resolve([task]):
-        written = practices.write(name, folder or Path("practice") / name)
-        screen.print(f"open {written}", soft_wrap=True, markup=False)
+    folders = {name: folder or Path("practice") / name for name in _resolve([task] if task else notebooks.available())}
+    for target in folders.values():
+        practices.require_free(target)
+    for name, target in folders.items():
+        screen.print(f"open {practices.write(name, target)}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -249,6 +254,8 @@ def _rank(task: str, submissions: list[Path], folder: Path, target: Path) -> Non
     for name, reason in ranking.refused.items():
         screen.print(f"   –  skipped  {name}: {reason}", soft_wrap=True, markup=False)
     screen.print(f"open {rankings.write(ranking, target)}", soft_wrap=True, markup=False)
+    if not ranking.grades:
+        raise typer.Exit(1)
 
 
 def _resolve(tasks: Iterable[str]) -> list[str]:
@@ -321,7 +328,8 @@ def _run_all(tasks: list[str], outputs: Path, values: Mapping[str, Mapping[str, 
                 yield done
     except KeyboardInterrupt:
         rest = " ".join(name.removeprefix("task") for name in left)
-        screen.print(f"stopped; what is finished is in {outputs}/. To go on: neoai run {rest}", soft_wrap=True)
+        advice = f" To go on, give the same command for the tasks that are left: {rest}" if left else ""
+        screen.print(f"stopped; what is finished is in {outputs}/.{advice}", soft_wrap=True)
         raise typer.Exit(130) from None
 
 
@@ -348,14 +356,17 @@ def _table(finished: Iterable[Run]) -> Table:
     return table
 
 
-def _store(finished: Iterable[Run], miniatures: int, outputs: Path) -> None:
+def _store(finished: Sequence[Run], over: int, outputs: Path) -> None:
+    """Store notebooks, scores and README; nothing is stored if a play on another miniature fails."""
+    others = {}
+    for done in finished:
+        if over > 1:
+            screen.print(f"{done.task}: {over - 1} more miniatures …")
+        others[done.task] = seeds.play(done.task, over, outputs)
     for done in finished:
         screen.print(f"stored {report.store(done)}")
+        seeds.keep(done.task, [done, *others[done.task]], Path.cwd())
     badges.renew()
-    for done in finished:
-        others = seeds.play(done.task, miniatures, outputs)
-        seeds.keep(done.task, [done, *others], Path.cwd())
-        screen.print(f"{done.task}: scores of {1 + len(others)} miniatures are kept")
     readme = Path("README.md")
     if readme.is_file():
         text = report.update_scores(readme.read_text(encoding="utf-8"), finished, seeds.read(Path.cwd()))

@@ -60,28 +60,32 @@ class Board(AbstractContextManager["Board"]):
         self._ended = threading.Event()
         self._live = Live(console=console, get_renderable=self._lines, transient=True, refresh_per_second=2)
 
-    def follow(self, task: str, book: NotebookNode, expected: int) -> Callable[..., None]:
+    def follow(self, task: str, book: NotebookNode, expected: int, injected: int | None = None) -> Callable[..., None]:
         """Show a notebook from now on, and return what has to be called at the start of each cell.
 
         Args:
             task: "task1" … "task8".
             book: the notebook.
             expected: minutes that it takes; 0 if this is not known.
+            injected: index of the cell behind which papermill injects a cell; None if it injects none.
         """
-        play = Play(task, _headings(book), expected)
+        headings = _headings(book)
+        if injected is not None:
+            headings.insert(injected + 1, headings[injected])
+        play = Play(task, headings, expected)
         self._plays[task] = play
 
         def starts(cell: Any, cell_index: int) -> None:  # nbclient gives both by name
-            play.cell = min(cell_index, len(play.headings) - 1)
+            play.cell = cell_index
 
         return starts
 
     def ended(self, task: str) -> None:
-        """Show a notebook no longer."""
+        """Stop showing a notebook."""
         self._plays.pop(task, None)
 
     def __enter__(self) -> Board:
-        """Start to show."""
+        """Start showing."""
         if self._console.is_terminal:
             self._live.start()
         else:
@@ -89,7 +93,7 @@ class Board(AbstractContextManager["Board"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Stop to show."""
+        """Stop showing."""
         self._ended.set()
         self._live.stop()
 

@@ -18,10 +18,13 @@ from neoai_utils.commands import notebooks
 from neoai_utils.competitions import ABSENT, COMPETITIONS
 from neoai_utils.errors import DataError
 
-__all__ = ["MINIATURE_TAG", "ROOT", "Contents", "collect", "packages"]
+__all__ = ["BASELINE_TAG", "MINIATURE_TAG", "ROOT", "Contents", "collect", "packages"]
 
 MINIATURE_TAG = "miniature"
 """Tag of cells that do nothing on the competition's own files: an upload does not carry what they import."""
+
+BASELINE_TAG = "baseline"
+"""Tag of the cell that records the organisers' baseline: a practice notebook copies the story up to it."""
 
 ROOT = Path(__file__).resolve().parents[2]
 _PACKAGE = "neoai_utils"

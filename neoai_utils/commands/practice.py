@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from neoai_utils import miniatures, storage
 from neoai_utils.commands import notebooks, report
+from neoai_utils.commands.imports import BASELINE_TAG
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import DataError, NeoaiError
 from neoai_utils.task_modules import files_of
@@ -21,15 +22,13 @@ from neoai_utils.task_modules import files_of
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["BASELINE_TAG", "NOTEBOOK", "make", "write"]
+__all__ = ["NOTEBOOK", "make", "require_free", "write"]
 
-BASELINE_TAG = "baseline"
-"""Tag of the cell that records the organisers' baseline: the story is copied up to it."""
 NOTEBOOK = "practice.ipynb"
 
 _HINT = re.compile(r"^<!-- hint: (.+?) -->\n(.+?[^:])(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 _KINDS = ("score", "validation")  # readers can compare the first with their own
-_FIGURE = r"^{row}{rest}: .*?\b({kind} \d\.\d+(?: ± \d\.\d+)?)"
+_FIGURE = r"^{row}{rest}: .*?\b({kind} \d+\.\d+(?: ± \d+\.\d+)?)"
 _TITLE = re.compile(r"^# Task \d · (.+)$", re.MULTILINE)
 _PROBLEM = re.compile(r"^\*\*.+?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -49,8 +48,7 @@ def write(task: str, folder: Path) -> Path:
     """
     import nbformat
 
-    if folder.exists() and any(folder.iterdir()):
-        raise NeoaiError(f"{folder} holds files; name a new folder, so that no work of yours is overwritten.")
+    require_free(folder)
     book = make(task)
     built = miniatures.build_miniature(task, 0)
     storage.make_folder(folder)
@@ -58,6 +56,17 @@ def write(task: str, folder: Path) -> Path:
     with storage.atomic_path(folder / NOTEBOOK) as temporary:
         nbformat.write(book, temporary)
     return folder / NOTEBOOK
+
+
+def require_free(folder: Path) -> None:
+    """Raise if a folder holds files, or is a file.
+
+    Raises:
+        NeoaiError: it is; the message names the remedy.
+    """
+    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+        what = "is a file" if folder.is_file() else "holds files"
+        raise NeoaiError(f"{folder} {what}; name a new folder, so that no work of yours is overwritten.")
 
 
 def make(task: str) -> NotebookNode:
@@ -115,9 +124,9 @@ def _turn(task: str, story: NotebookNode) -> list[NotebookNode]:
         new_markdown_cell("""\
 ## Your turn
 
-Build a submission in the form in which the baseline's cells built theirs, and call it `submission_of_mine`. `add`
-checks it, grades it, and keeps the score in `attempts.csv`, so that your table grows from day to day. *Recovered* is
-the share of the way from the baseline to the ceiling, an oracle that knows what no solver can know."""),
+Build a submission in the same form as the baseline's cells do, and call it `submission_of_mine`. `add` checks it,
+grades it, and keeps the score in `attempts.csv`, so that your table grows from day to day. *Recovered* is the share of
+the way from the baseline to the ceiling, an oracle that knows what no solver can know."""),
         new_code_cell(f"""\
 from neoai_utils.attempts import Attempts
 

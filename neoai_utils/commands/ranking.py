@@ -52,7 +52,7 @@ def rank(task: str, submissions: Sequence[Path], miniature: Path) -> Ranking:
         try:
             grades[str(path)] = workspace.grade_file(task, path, miniature)
         except NeoaiError as error:
-            refused[str(path)] = str(error).removeprefix(f"{path}: ")
+            refused[str(path)] = str(error).removeprefix(str(path)).lstrip(": ")
     sign = -1 if COMPETITIONS[task].higher_is_better else 1
     return Ranking(task, dict(sorted(grades.items(), key=lambda item: sign * item[1].score)), refused)
 

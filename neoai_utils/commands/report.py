@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from neoai_utils import storage
 from neoai_utils.commands import notebooks, seeds
-from neoai_utils.commands.imports import MINIATURE_TAG
+from neoai_utils.commands.imports import BASELINE_TAG, MINIATURE_TAG
 from neoai_utils.commands.run import Run
 from neoai_utils.competitions import COMPETITIONS
 from neoai_utils.errors import NeoaiError
@@ -26,7 +26,7 @@ __all__ = [
 
 # the lines that `offline.packages` prints in the first run only
 _DOWNLOADS = re.compile(r"^fetching \S+ \(\d+ MB, once\)\n", re.MULTILINE)
-_TAGS = ("parameters", "nbsphinx-thumbnail", "baseline", MINIATURE_TAG)  # those that mean something to us
+_TAGS = ("parameters", "nbsphinx-thumbnail", BASELINE_TAG, MINIATURE_TAG)  # those that mean something to us
 _ROW = re.compile(r"^\| \[.*\]\((notebooks/task\d\.ipynb)\) \|.*$", re.MULTILINE)
 
 

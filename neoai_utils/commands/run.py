@@ -221,9 +221,12 @@ def execute(notebook: Path, target: Path, values: Mapping[str, object], board: B
     error = None
     try:
         book = notebooks.read(notebook)
-        if values:  # without the tag papermill injects them first, and the notebook overwrites them
-            notebooks.parameters_index(book, notebook)
-        shown = {"on_cell_start": board.follow(target.stem, book, _stored_minutes(target.stem))} if board else {}
+        # without the tag papermill injects values first, and the notebook overwrites them
+        injected = notebooks.parameters_index(book, notebook) if values else None
+        shown = {}
+        if board is not None:
+            expected = 0 if values.keys() - {"out_dir"} else _stored_minutes(target.stem)
+            shown["on_cell_start"] = board.follow(target.stem, book, expected, injected)
         papermill.execute_notebook(
             book, temporary, parameters=dict(values), kernel_name="python3", progress_bar=False,
             request_save_on_cell_execute=False, autosave_cell_every=0, iopub_timeout=IOPUB_TIMEOUT,

@@ -18,6 +18,7 @@ __all__ = ["ROLES", "keep", "mean_text", "play", "read", "texts"]
 ROLES = ("baseline", "published", "ours", "ceiling", "recovered")
 """What is kept of each play."""
 
+_FOLDER = "miniatures"  # below the outputs; a sweep of the user's own lies elsewhere
 _RECORD = Path("benchmarks") / "seeds.json"
 
 Record = dict[str, list[float]]
@@ -51,9 +52,8 @@ def play(task: str, miniatures: int, outputs: Path) -> list[Run]:
     others = [str(seed) for seed in range(1, miniatures)]
     if not others:
         return []
-    planned = sweeps.plan(task, {"miniature_seed": others}, outputs)
-    for point in planned.points:
-        shutil.rmtree(point.folder, ignore_errors=True)
+    planned = sweeps.plan(task, {"miniature_seed": others}, outputs / _FOLDER)
+    shutil.rmtree(planned.folder, ignore_errors=True)
     runs = {point.folder: run for point, run in sweeps.run(planned, jobs=default_jobs())}
     failed = [run for run in runs.values() if run.error]
     if failed:

@@ -22,13 +22,13 @@ __all__ = [
     "Scan",
     "Trial",
     "ValidationSet",
-    "attempt",
     "best",
     "estimated_hours",
     "judge",
     "scan",
     "scan_both_signs",
     "table",
+    "try_changes",
     "write",
 ]
 
@@ -60,7 +60,7 @@ class Trial:
         changes: of the blocks, block -> change.
         texts: (n), the prompts with the writer's continuations.
         grades: of the texts, as `judge` returns them.
-        seconds: writing and judging took.
+        seconds: that writing and judging took.
     """
 
     changes: Changes
@@ -91,7 +91,7 @@ def judge(setup: Setup, validation: ValidationSet, texts: Sequence[str]) -> Grad
     return Grades(grades.score, {**grades.parts, "perplexity": surprise}, grades.draws)
 
 
-def attempt(setup: Setup, validation: ValidationSet, changes: Changes) -> Trial:
+def try_changes(setup: Setup, validation: ValidationSet, changes: Changes) -> Trial:
     """Write the validation texts with changed blocks and judge them."""
     with stopwatch() as watch:
         texts = write(setup, validation.prompts, changes)
@@ -101,7 +101,7 @@ def attempt(setup: Setup, validation: ValidationSet, changes: Changes) -> Trial:
 
 def scan(setup: Setup, validation: ValidationSet, make: Callable[[float], Changes], strengths: Iterable[float]) -> Scan:
     """Return strength -> trial of the changes `make(strength)`."""
-    return {strength: attempt(setup, validation, make(strength)) for strength in strengths}
+    return {strength: try_changes(setup, validation, make(strength)) for strength in strengths}
 
 
 def scan_both_signs(setup: Setup, validation: ValidationSet, make: Callable[[float], Changes]) -> Scan:

@@ -57,6 +57,13 @@ def test_quick_plays_only_what_the_choice_needs(monkeypatch, started) -> None:
     assert started == [("task5", Path("outputs"), {"ladder": False})]
 
 
+@pytest.mark.parametrize("words", [("--quick",), ("-p", "n", "5")])
+def test_only_the_defaults_are_stored(monkeypatch, capsys, started, words) -> None:
+    assert command(monkeypatch, "run", "5", "--store", *words) == 1
+    assert "--store stores what a notebook's defaults give" in capsys.readouterr().err
+    assert started == []
+
+
 def test_a_run_that_is_stopped_says_how_to_go_on(monkeypatch, capsys, started) -> None:
     def stopped(*_):
         yield Run("task5", Path("outputs/task5"), 1.0, GOOD)
@@ -64,7 +71,7 @@ def test_a_run_that_is_stopped_says_how_to_go_on(monkeypatch, capsys, started) -
 
     monkeypatch.setattr(runs, "run_all", stopped)
     assert command(monkeypatch, "run", "5", "7") == 130
-    assert "stopped; what is finished is in outputs/. To go on: neoai run 7" in capsys.readouterr().out
+    assert "in outputs/. To go on, give the same command for the tasks that are left: 7" in capsys.readouterr().out
 
 
 def test_without_a_number_all_are_run(monkeypatch, started) -> None:

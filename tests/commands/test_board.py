@@ -60,10 +60,14 @@ def test_a_terminal_shows_live_lines_that_disappear() -> None:
     assert seen.endswith("\x1b[2K"), "the last thing written removes the lines"
 
 
-def test_more_cells_than_the_notebook_has_are_no_error(minute: None) -> None:
-    """papermill adds a cell with injected parameters."""
-    shown = Board(Console(file=io.StringIO()))
-    shown.follow("task5", STORY, expected=0)(cell=None, cell_index=4)
+def test_an_injected_cell_moves_the_headings(minute: None) -> None:
+    text = io.StringIO()
+    with Board(Console(file=text)) as shown:
+        starts = shown.follow("task5", STORY, expected=0, injected=1)
+        starts(cell=None, cell_index=2)
+        assert str(shown._plays["task5"]).endswith("cell 3 of 5, Title")
+        starts(cell=None, cell_index=4)
+        assert str(shown._plays["task5"]).endswith("cell 5 of 5, 1. Data")
 
 
 def test_a_played_notebook_tells_its_cells(shelf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,8 +75,8 @@ def test_a_played_notebook_tells_its_cells(shelf: Path, monkeypatch: pytest.Monk
     seen: list[int] = []
 
     class Noting(Board):
-        def follow(self, task, book, expected):
-            starts = super().follow(task, book, expected)
+        def follow(self, task, book, expected, injected=None):
+            starts = super().follow(task, book, expected, injected)
             return lambda cell, cell_index: (starts(cell, cell_index), seen.append(self._plays[task].cell))
 
     with Noting(Console(file=io.StringIO())) as shown:

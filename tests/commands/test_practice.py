@@ -97,6 +97,24 @@ def test_a_folder_with_files_is_not_touched(made, fake_task, tmp_path: Path) -> 
     assert [path.name for path in (tmp_path / "new/data").iterdir()] == ["test.csv"]
     with pytest.raises(NeoaiError, match="holds files"):
         practice.write("task5", tmp_path / "new")
+    with pytest.raises(NeoaiError, match="is a file"):
+        practice.write("task5", written)
+
+
+def test_all_are_written_or_none(made, fake_task, monkeypatch, capsys) -> None:
+    nbformat.write(nbformat.read("notebooks/task5.ipynb", as_version=4), "notebooks/task7.ipynb")
+    Path("practice/task7").mkdir(parents=True)
+    Path("practice/task7/mine.txt").write_text("work")
+    assert command(monkeypatch, "practice", "--all") == 1
+    assert not Path("practice/task5").exists()
+    Path("practice/task7/mine.txt").unlink()
+    assert command(monkeypatch, "practice", "--all") == 0
+    assert capsys.readouterr().out.split() == [
+        "open",
+        "practice/task5/practice.ipynb",
+        "open",
+        "practice/task7/practice.ipynb",
+    ]
 
 
 @pytest.mark.parametrize("words", [(), ("5", "--all")])
@@ -118,13 +136,13 @@ def test_a_class_is_ranked_and_bad_files_are_named(monkeypatch, capsys, fake_tas
     for name, text in bad.items():
         Path(f"{name}.csv").write_text(text)
     files = sorted(path.name for path in tmp_path.glob("*.csv"))
-    assert command(monkeypatch, "score", "5", *files, "--table", "out") == 0
+    assert command(monkeypatch, "score", "5", *files, "--table", "-o", "out") == 0
     printed = capsys.readouterr().out
     assert all(f"skipped  {name}.csv: " in printed for name in bad)
     table = pd.read_csv("out/ranking.csv")
     assert len(table) == 20
     assert table["place"].dropna().tolist() == [1, 1, 1, 1, 1, 6, 6, 8, 9, 10, 11, 12, 13, 14, 15]
-    assert table["score"].is_monotonic_decreasing or table["score"].dropna().is_monotonic_decreasing
+    assert table["score"].dropna().is_monotonic_decreasing
     assert table["refused"].notna().sum() == 5
     page = Path("out/ranking.html").read_text(encoding="utf-8")
     assert page.count("<tr>") == 16
@@ -133,7 +151,13 @@ def test_a_class_is_ranked_and_bad_files_are_named(monkeypatch, capsys, fake_tas
 
 def test_several_files_need_a_folder_for_the_ranking(monkeypatch, capsys, fake_task) -> None:
     assert command(monkeypatch, "score", "5", "a.csv", "b.csv") == 1
-    assert "--table ranking" in capsys.readouterr().err
+    assert "add --table" in capsys.readouterr().err
+
+
+def test_a_class_without_a_good_file_is_a_failure(monkeypatch, capsys, fake_task, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command(monkeypatch, "score", "5", "absent.csv", "--table") == 1
+    assert "skipped  absent.csv: " in capsys.readouterr().out
 
 
 def test_an_error_s_best_is_the_lowest(fake_task, tmp_path: Path) -> None:

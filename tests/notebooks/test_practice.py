@@ -39,4 +39,4 @@ def test_a_practice_plays_to_its_end(task: str, tmp_path: Path) -> None:
 def test_three_to_six_hints_tell_a_score(task: str) -> None:
     hints = [cell.source for cell in practice.make(task).cells if cell.source.startswith("<details>")]
     assert 3 <= len(hints) <= 6
-    assert all(re.match(r"<details><summary>Hint \d \((score|validation) \d\.\d+", hint) for hint in hints)
+    assert all(re.match(r"<details><summary>Hint \d \((score|validation) \d+\.\d+", hint) for hint in hints)

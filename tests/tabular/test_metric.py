@@ -18,6 +18,9 @@ def test_the_metric_on_numbers_done_by_hand() -> None:
     assert fourth_root_mse([0, 0], [1, 100], weight=[1, 0]) == pytest.approx(1.0)
     assert metric.grade([1, 2, 3, 12], [1, 2, 3, 4]) == Grades(2.0, {"rmse": 4.0, "mae": 2.0})
     weighted = metric.grade([1, 2, 3, 12], [1, 2, 3, 4], weight=[1, 1, 1, 61])
+    assert weighted.error is not None
+    only_hits = metric.grade([1, 2, 3, 12], [1, 2, 3, 4], weight=[1, 1, 1, 1e-12])
+    assert only_hits.error == pytest.approx(0, abs=1e-2), "a row without weight has no part in the error either"
     assert weighted.parts == pytest.approx({"rmse": 61**0.5, "mae": 7.625})
 
 
