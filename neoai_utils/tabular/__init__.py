@@ -11,6 +11,5 @@
 - `stacking`: out-of-fold predictions as features, and a regression of the target on uncertain times.
 - `fixed_lightgbm`: the competition's trainer with its fixed settings.
 - `evaluation`: one experiment, validated on held-out rows and applied to the test table.
-- `choice`: the simplest experiment that the held-out rows cannot tell from the best.
 - `miniature`: a generated table in the competition's format.
 """
