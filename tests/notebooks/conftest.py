@@ -24,9 +24,9 @@ PAPERMILL = ("papermill", "upload.ipynb", "../done.ipynb")
 
 
 def said(executed: Path) -> str:
-    """Return all text that an executed notebook printed or showed."""
-    book = nbformat.read(executed, as_version=4)
-    outputs = [output for cell in book.cells for output in cell.get("outputs", [])]
+    """Return all text that an executed notebook printed or showed, but for cells that write the library's files."""
+    cells = [cell for cell in nbformat.read(executed, as_version=4).cells if not cell.source.startswith("%%writefile")]
+    outputs = [output for cell in cells for output in cell.get("outputs", [])]
     return "\n".join(output.get("text", "") or output.get("data", {}).get("text/plain", "") for output in outputs)
 
 
