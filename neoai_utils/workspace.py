@@ -30,8 +30,8 @@ __all__ = ["RESULTS", "SUBMISSION", "Workspace", "grade_file", "open_workspace"]
 
 SUBMISSION, RESULTS = "submission.csv", "results.json"
 """Names of the two files in an output folder."""
-MINIATURE_THREADS = 2
-"""Threads that compute on a miniature, also on a machine with one core or many."""
+MINIATURE_THREADS = 1
+"""Threads that compute on a miniature, whatever the machine; two notebooks at a time keep two cores busy."""
 
 _PACKAGES = ("numpy", "pandas", "scikit-learn", "lightgbm", "torch", "transformers", "diffusers")
 

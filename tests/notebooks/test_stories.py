@@ -35,11 +35,11 @@ def twins(
 ) -> tuple[Run, Path]:
     """Run a notebook for all tests of this module, and at once its upload as on Kaggle, on the bare files.
 
-    The notebook shares two cores, so its kernel starts with one thread; the upload's starts with two.
+    The notebook's kernel starts with as many threads as there are cores, the upload's with one.
     """
     task, folder = request.param, tmp_path_factory.mktemp("outputs")
     build_miniature(task, 0)
-    with runs.shared_cores(2), ThreadPoolExecutor() as pool:
+    with ThreadPoolExecutor() as pool:
         played = pool.submit(runs.run, task, folder)
         upload = pool.submit(play_upload, task, folder)
         done, working = played.result(), upload.result()
