@@ -27,7 +27,6 @@ __all__ = [
     "PeakMemory",
     "Stopwatch",
     "announce_hours",
-    "fast_dtype",
     "fitting_torchao",
     "fix_threads",
     "host",
@@ -349,19 +348,6 @@ def _write_line(line: Any, text: str) -> Any:
         return display({"text/plain": text}, raw=True, display_id=True)  # type: ignore[no-untyped-call]
     line.update({"text/plain": text}, raw=True)
     return line
-
-
-def fast_dtype(device: torch.device) -> torch.dtype:
-    """Return the number format in which a device multiplies fastest without emulation.
-
-    bfloat16 on CUDA cards that have it in hardware (compute capability 8.0 and above), float16 on older ones such as
-    the T4, float32 elsewhere.
-    """
-    import torch
-
-    if device.type != "cuda":
-        return torch.float32
-    return torch.bfloat16 if torch.cuda.get_device_capability(device) >= (8, 0) else torch.float16
 
 
 def quiet_libraries() -> None:

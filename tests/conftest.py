@@ -20,7 +20,7 @@ import pytest
 from hypothesis import settings
 from nbformat.v4 import new_code_cell
 
-from neoai_utils import runtime, submissions, tables, task_modules
+from neoai_utils import number_formats, runtime, submissions, tables, task_modules
 from neoai_utils.scores import Grades
 from tests import changed
 
@@ -45,6 +45,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     ]
     config.hook.pytest_deselected(items=spared)
     items[:] = [item for item in items if item not in spared]
+
+
+@pytest.fixture(autouse=True)
+def exact_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let networks compute in float32 on every machine, so that they can be compared with plain references."""
+    monkeypatch.setattr(number_formats, "_processor_has_bfloat16", lambda: False)
 
 
 SUBMISSION: dict[str, tables.Kind] = {"id": "integer", "target": "number"}

@@ -92,13 +92,6 @@ def test_progress_in_a_notebook_is_one_line_that_disappears(tmp_path) -> None:
     assert (output.output_type, output.data) == ("display_data", {"text/plain": ""})
 
 
-@pytest.mark.parametrize(("capability", "dtype"), [((7, 5), torch.float16), ((8, 0), torch.bfloat16)])
-def test_the_fast_number_format_of_a_card(monkeypatch, capability, dtype) -> None:
-    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda _device: capability)
-    assert runtime.fast_dtype(torch.device("cuda")) == dtype
-    assert runtime.fast_dtype(torch.device("cpu")) == torch.float32
-
-
 def test_progress_draws_a_bar_for_a_person(monkeypatch, capsys) -> None:
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     assert list(runtime.progress(range(3), "counting")) == [0, 1, 2]

@@ -3,7 +3,8 @@
 The competition's notebook offers `tiny_vit_5m_224.dist_in22k_ft_in1k` of timm (Wu et al. 2022, arXiv:2207.10666), whose
 weights are on the hub. It needs pictures of 224 pixels. EfficientNet-Lite0 (Tan & Le 2019, arXiv:1905.11946) comes out
 of a package and is fast enough for a laptop; being a convolutional network it takes pictures of any size, and 128
-pixels cost a third of 224.
+pixels cost a third of 224. DINOv2-small (Oquab et al. 2023, arXiv:2304.07193), also out of a package, learnt without
+labels, so that it makes other errors than the two classifiers.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from pickle import UnpicklingError  # the error alone; nothing is unpickled # nosec B403
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,8 @@ import numpy as np
 from neoai_utils import pretrained
 from neoai_utils.arrays import Float32
 from neoai_utils.errors import AssetError
-from neoai_utils.runtime import progress, refuse_nan
+from neoai_utils.number_formats import in_fast_format
+from neoai_utils.runtime import progress
 
 if TYPE_CHECKING:
     import torch
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 __all__ = ["Network", "embed", "load_network", "open_network"]
 
 _COMPETITION = "tiny_vit_5m_224.dist_in22k_ft_in1k"
+_DINO, _DINO_SIDE, _DINO_BLOCKS = "dinov2-small", 112, 10  # pixels: eight patches; the last two blocks know saliency
+_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -76,11 +81,11 @@ def open_network(name: str, device: torch.device | None = None, *, competition: 
 
 
 def load_network(name: str = "", device: torch.device | None = None) -> Network:
-    """Return EfficientNet-Lite0 (empty name), or a pre-trained network of timm.
+    """Return EfficientNet-Lite0 (empty name), DINOv2-small, or a pre-trained network of timm.
 
     Args:
-        name: timm's name, of a model that is attached on Kaggle or on the hub; or a folder with the `config.json` and
-            the weights that the hub has of a network of timm.
+        name: "dinov2-small"; or timm's name, of a model that is attached on Kaggle or on the hub; or a folder with the
+            `config.json` and the weights that the hub has of a network of timm.
         device: computes.
 
     Raises:
@@ -91,6 +96,8 @@ def load_network(name: str = "", device: torch.device | None = None) -> Network:
 
         half = (0.5, 0.5, 0.5)
         return Network(_prepared(load_efficientnet_lite0(), device), half, half)
+    if name == _DINO:
+        return Network(_prepared(_patches(), device), *_IMAGENET, side=_DINO_SIDE, pooled=True)
     from timm.data import resolve_data_config
 
     module = _of_timm(name)
@@ -118,6 +125,24 @@ def _of_timm(name: str) -> Module:
     except (RuntimeError, OSError, ValueError, KeyError, TypeError, SafetensorError, UnpicklingError) as error:
         raise AssetError(problem + pretrained.first_line(error) + remedy) from error
     return module
+
+
+def _patches() -> Module:
+    """Return DINOv2-small without its last blocks, as a module that returns the mean of the patches' states."""
+    import torch
+
+    from neoai_utils.offline import load_dinov2_small
+
+    class Patches(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.model = load_dinov2_small()
+
+        def forward(self, colours: torch.Tensor) -> torch.Tensor:
+            states: torch.Tensor = self.model(colours, output_hidden_states=True).hidden_states[_DINO_BLOCKS]
+            return states[:, 1:].mean(dim=1)
+
+    return Patches()
 
 
 def _source(name: str) -> str:
@@ -180,25 +205,24 @@ def _embed(network: Network, pictures: Float32) -> Float32:
     import torch
 
     torch.set_num_threads(1)  # a setting of the thread that calls it
-    with torch.inference_mode():
-        return _forward(network, pictures)
+    device = next(network.module.parameters()).device
+    vectors = in_fast_format(partial(_forward, network, pictures, device), device, "the vectors of the pictures")
+    found: Float32 = vectors.cpu().numpy()
+    return found
 
 
-def _forward(network: Network, pictures: Float32) -> Float32:
+def _forward(network: Network, pictures: Float32, device: torch.device) -> torch.Tensor:
     import torch
     from torch.nn import functional
 
-    device = next(network.module.parameters()).device
     grey = torch.from_numpy(pictures)[:, None].to(device)
     if network.side is not None:
         size = (network.side, network.side)
         grey = functional.interpolate(grey, size=size, mode="bicubic", align_corners=False)
     mean, std = (torch.tensor(values, device=device)[:, None, None] for values in (network.mean, network.std))
     colours = ((grey - mean) / std).contiguous(memory_format=torch.channels_last)
-    features = network.module(colours) if network.pooled else _pooled(network.module, colours)
-    refuse_nan(features, "the vectors of the pictures")
-    vectors: Float32 = features.float().cpu().numpy()
-    return vectors
+    features: torch.Tensor = network.module(colours) if network.pooled else _pooled(network.module, colours)
+    return features
 
 
 def _pooled(module: Module, colours: torch.Tensor) -> torch.Tensor:

@@ -22,7 +22,8 @@ import torch
 from neoai_utils.crosslingual.encoding import IGNORED
 from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, new_accelerator
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import fast_dtype, own_rows, pick_device, progress, seed_everything
+from neoai_utils.number_formats import fast_dtype
+from neoai_utils.runtime import own_rows, pick_device, progress, seed_everything
 
 if TYPE_CHECKING:
     from accelerate import Accelerator

@@ -17,12 +17,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from neoai_utils.arrays import Integers
 from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel, loss
 from neoai_utils.crosslingual.precision import Updates, in_float32_if_nan, new_accelerator
 from neoai_utils.crosslingual.utterances import Utterance
 from neoai_utils.errors import ParameterError
-from neoai_utils.runtime import fast_dtype, own_rows, pick_device, progress, seed_everything
+from neoai_utils.number_formats import fast_dtype
+from neoai_utils.runtime import own_rows, pick_device, progress, seed_everything
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,11 +42,14 @@ class UtteranceSource:
             proportion to it.
         change: function of an utterance and a random generator that returns the utterance to train on; None: no
             change.
+        weights: of the utterances, in proportion to which they are drawn; None: each once in a pass. A weight in the
+            loss would have the same mean, but the competition's loss is fixed.
     """
 
     utterances: Sequence[Utterance]
     share: float = 1.0
     change: Callable[[Utterance, np.random.Generator], Utterance] | None = None
+    weights: Sequence[float] | None = None
 
 
 @dataclass(frozen=True)
@@ -136,19 +141,33 @@ def batches(
     """Yield `count` batches of `size` utterances; every source is reshuffled after each pass.
 
     Raises:
-        ParameterError: no source has an utterance and a share.
+        ParameterError: no source has an utterance and a share, or a source's weights do not fit its utterances.
     """
     sources = [source for source in sources if source.share > 0 and len(source.utterances)]
     if not sources:
         raise ParameterError("there is nothing to train on: every source is empty or has no share.")
     shares = np.array([source.share for source in sources])
-    orders = [_endless(len(source.utterances), rng) for source in sources]
+    orders = [_endless(source, rng) for source in sources]
     for _ in range(count):
         numbers = rng.choice(len(sources), size, p=shares / shares.sum())
         drawn = [(sources[number], sources[number].utterances[next(orders[number])]) for number in numbers]
         yield [source.change(utterance, rng) if source.change else utterance for source, utterance in drawn]
 
 
-def _endless(count: int, rng: np.random.Generator) -> Iterator[int]:
+def _endless(source: UtteranceSource, rng: np.random.Generator) -> Iterator[int]:
+    """Return the indices of a source's utterances in the order in which they are drawn."""
+    count, weights = len(source.utterances), source.weights
+    if weights is None:
+        return _passes(lambda: rng.permutation(count))
+    values = np.asarray(weights, dtype=np.float64)
+    if len(values) != count or (values < 0).any() or not values.sum() > 0:
+        raise ParameterError(
+            f"{count} utterances need as many weights, none negative and not all 0; "
+            f"got {len(values)}: {', '.join(map(str, values[:5]))} …"
+        )
+    return _passes(lambda: rng.choice(count, count, p=values / values.sum()))
+
+
+def _passes(draw: Callable[[], Integers]) -> Iterator[int]:
     while True:
-        yield from rng.permutation(count).tolist()
+        yield from draw().tolist()

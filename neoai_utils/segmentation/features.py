@@ -10,8 +10,8 @@ batches.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,13 @@ from torch.nn import functional
 
 from neoai_utils.arrays import Float32, Picture
 from neoai_utils.hooks import hidden_states, hooked
-from neoai_utils.runtime import progress, refuse_nan
+from neoai_utils.number_formats import in_fast_format
+from neoai_utils.runtime import refuse_nan
 from neoai_utils.segmentation.backbones import Backbone, Clip
 
 __all__ = [
-    "BATCH", "class_embeddings", "concatenated", "dense_features", "mapped", "mean_features", "normalised_pixels",
-    "published_layers", "shifted_features", "stacked_tokens",
+    "BATCH", "class_embeddings", "concatenated", "dense_features", "mapped", "normalised_pixels", "published_layers",
+    "stacked_tokens",
 ]  # fmt: skip
 
 BATCH = 16
@@ -71,7 +72,15 @@ def stacked_tokens(backbone: Backbone, pixels: Tensor, layers: Sequence[int]) ->
 
     Returns:
         (batch, rows, columns, len(layers) * width), float32.
+
+    Raises:
+        NotANumberError: a token is NaN in float32, too.
     """
+    compute = partial(_stacked_tokens, backbone, pixels, layers)
+    return in_fast_format(compute, backbone.device, "the tokens of the pictures")
+
+
+def _stacked_tokens(backbone: Backbone, pixels: Tensor, layers: Sequence[int]) -> Tensor:
     states: dict[int, Tensor] = {}
 
     def keep(layer: int) -> Callable[[nn.Module, Any, Any], None]:
@@ -80,16 +89,21 @@ def stacked_tokens(backbone: Backbone, pixels: Tensor, layers: Sequence[int]) ->
 
         return hook
 
-    with hooked({backbone.blocks[layer - 1]: keep(layer) for layer in layers}), torch.inference_mode():
+    with hooked({backbone.blocks[layer - 1]: keep(layer) for layer in layers}):
         backbone.run(pixels)
     tokens = torch.cat([functional.normalize(states[layer][:, 1:].float(), dim=-1) for layer in layers], dim=-1)
-    refuse_nan(tokens, "the tokens of the pictures", states[layers[0]].dtype)
     rows, columns = pixels.shape[-2] // backbone.patch, pixels.shape[-1] // backbone.patch
     return tokens.reshape(len(pixels), rows, columns, -1)
 
 
 def dense_features(
-    backbone: Backbone, images: Sequence[Picture], layers: Sequence[int], *, scale: int = 1, batch: int = BATCH
+    backbone: Backbone,
+    images: Sequence[Picture],
+    layers: Sequence[int],
+    *,
+    scale: float = 1.0,
+    mirror: bool = False,
+    batch: int = BATCH,
 ) -> Iterator[Float32]:
     """Yield the features of pictures batch by batch.
 
@@ -98,19 +112,24 @@ def dense_features(
         images: the pictures, of any sizes.
         layers: block numbers, 1 for the first.
         scale: 2 resizes the pictures to twice the trained side and interpolates the positions: the grid is twice as
-            fine.
+            fine. The side is rounded to whole patches.
+        mirror: average with the features of the mirror image, mirrored back.
         batch: pictures per forward pass.
 
     Yields:
         (pictures, rows, columns, width) float32.
     """
+    side = round(backbone.grid * scale) * backbone.patch
     for start in range(0, len(images), batch):
-        pixels = normalised_pixels(backbone, images[start : start + batch], backbone.side * scale)
-        yield stacked_tokens(backbone, pixels, layers).cpu().numpy()
+        pixels = normalised_pixels(backbone, images[start : start + batch], side)
+        tokens = stacked_tokens(backbone, pixels, layers)
+        if mirror:
+            tokens = (tokens + stacked_tokens(backbone, pixels.flip(3), layers).flip(2)) / 2
+        yield tokens.cpu().numpy()
 
 
 def concatenated(batches: Iterable[Float32]) -> Float32:
-    """Join the batches of `dense_features` or `shifted_features`: (pictures, rows, columns, width)."""
+    """Join the batches of `dense_features`: (pictures, rows, columns, width)."""
     return np.concatenate(list(batches))
 
 
@@ -125,51 +144,3 @@ def mapped(batches: Iterable[Float32], predict: Callable[[Float32], Any]) -> Any
         The maps of all pictures, (pictures, rows, columns), of the dtype of `predict`.
     """
     return np.concatenate([predict(cells) for cells in batches])
-
-
-def mean_features(
-    grids: Sequence[Callable[[Sequence[Picture]], Iterator[Float32]]], images: Sequence[Picture]
-) -> Iterator[Float32]:
-    """Yield the mean of several kinds of features of the same shape, batch by batch.
-
-    Args:
-        grids: functions from pictures to batches of `BATCH` pictures, as `dense_features` and `shifted_features` make.
-        images: the pictures.
-
-    Yields:
-        (pictures, rows, columns, width) float32.
-    """
-    total = math.ceil(len(images) / BATCH)
-    for views in progress(zip(*(grid(images) for grid in grids), strict=True), "features", total=total):
-        yield np.mean(views, axis=0)
-
-
-def shifted_features(backbone: Backbone, images: Sequence[Picture], layers: Sequence[int]) -> Iterator[Float32]:
-    """Yield features on a grid twice as fine from four passes at the trained size, shifted by half a patch.
-
-    The border pixels are repeated outwards. Fine cell (2r + a, 2c + b) comes from the pass that was shifted by (a, b)
-    half patches. A fine cell's centre lies a quarter patch off its patch's centre, so the passes start a quarter patch
-    early.
-
-    Args:
-        backbone: the transformer.
-        images: the pictures, of any sizes.
-        layers: block numbers, 1 for the first.
-
-    Yields:
-        (pictures, 2 * grid, 2 * grid, width) float32.
-    """
-    quarter = backbone.patch // 4
-    for start in range(0, len(images), BATCH):
-        pixels = normalised_pixels(backbone, images[start : start + BATCH])
-        padded = functional.pad(pixels, (quarter,) * 4, mode="replicate")
-        rows = [torch.stack([_shifted_tokens(backbone, padded, layers, (a, b)) for b in (0, 1)], dim=3) for a in (0, 1)]
-        fine = torch.stack(rows, dim=2)  # (batch, r, a, c, b, width)
-        yield fine.flatten(3, 4).flatten(1, 2).cpu().numpy()
-
-
-def _shifted_tokens(backbone: Backbone, padded: Tensor, layers: Sequence[int], shift: tuple[int, int]) -> Tensor:
-    """Return the tokens of the window of padded pixels that starts `shift` half patches from the corner."""
-    top, left = (2 * steps * (backbone.patch // 4) for steps in shift)
-    window = padded[:, :, top : top + backbone.side, left : left + backbone.side]
-    return stacked_tokens(backbone, window, layers)

@@ -10,6 +10,7 @@ Zhou et al. 2021, 2112.01071), or query-query attention without residual and MLP
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from torch.nn import functional
 
 from neoai_utils.arrays import Float32, Mask, Picture
 from neoai_utils.hooks import hidden_states, hooked
+from neoai_utils.number_formats import in_fast_format
 from neoai_utils.runtime import progress, refuse_nan
 from neoai_utils.segmentation.backbones import Clip
 from neoai_utils.segmentation.features import normalised_pixels
@@ -111,13 +113,15 @@ def crop_maps(clip: Clip, images: Sequence[Picture], texts: Tensor) -> Float32:
         pixels = normalised_pixels(backbone, [image])
         patches = functional.unfold(pixels, backbone.patch, stride=backbone.patch)[0].T
         patches = patches.reshape(-1, 3, backbone.patch, backbone.patch)
-        with torch.inference_mode():
-            embeddings = [
-                clip.embed_images(functional.interpolate(part, size=(backbone.side,) * 2, mode="bicubic"))
-                for part in torch.split(patches, _PATCHES)
-            ]
-            maps.append((torch.cat(embeddings) @ text).reshape(backbone.grid, backbone.grid).cpu().numpy())
+        embeddings = [_embedded(clip, part) for part in torch.split(patches, _PATCHES)]
+        maps.append((torch.cat(embeddings) @ text).reshape(backbone.grid, backbone.grid).cpu().numpy())
     return np.stack(maps)
+
+
+def _embedded(clip: Clip, patches: Tensor) -> Tensor:
+    """Return the unit vectors of patches (n, 3, side, side), each enlarged to a whole picture."""
+    pictures = functional.interpolate(patches, size=(clip.backbone.side,) * 2, mode="bicubic")
+    return in_fast_format(partial(clip.embed_images, pictures), clip.backbone.device, "the vectors of the patches")
 
 
 def _similarity(clip: Clip, tokens: Tensor, texts: Tensor) -> Float32:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar
 import torch
 
 from neoai_utils.errors import NotANumberError
-from neoai_utils.runtime import fast_dtype
+from neoai_utils.number_formats import fast_dtype
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -40,8 +40,8 @@ W = TypeVar("W", bound=HasModel)
 def writer_dtype(device: torch.device) -> str:
     """Return the name of the number format for a writer of billions of parameters on this device.
 
-    On a CUDA card it is that of `runtime.fast_dtype`. A CPU gets "bfloat16" to save memory, but "float32" if it has no
-    AVX-512, because matrix products in bfloat16 are many times slower then.
+    On a CUDA card it is that of `number_formats.fast_dtype`. A CPU gets "bfloat16" to save memory, but "float32" if it
+    has no AVX-512, because matrix products in bfloat16 are many times slower then.
     """
     if device.type == "cuda":
         return str(fast_dtype(device)).removeprefix("torch.")

@@ -71,6 +71,27 @@ def test_a_network_that_is_attached_on_kaggle(saved_network, tmp_path, monkeypat
     assert embedding.load_network("test_vit").side == 160
 
 
+def test_the_second_network_gives_the_mean_of_its_patches(monkeypatch):
+    """DINOv2's states after its tenth block, without the class token, of pictures at 112 pixels."""
+    import torch
+    from transformers import Dinov2Config, Dinov2Model
+
+    from neoai_utils import offline
+
+    torch.manual_seed(0)
+    config = Dinov2Config(hidden_size=12, num_hidden_layers=11, num_attention_heads=2, image_size=28, patch_size=14)
+    model = Dinov2Model(config).eval()
+    monkeypatch.setattr(offline, "load_dinov2_small", lambda: model, raising=False)
+    net = embedding.load_network("dinov2-small")
+    grey = np.random.default_rng(0).random((2, 112, 112), np.float32)
+    vectors = embedding.embed(net, [grey])
+    mean, std = (torch.tensor(values)[:, None, None] for values in (net.mean, net.std))
+    with torch.inference_mode():
+        states = model((torch.from_numpy(grey)[:, None] - mean) / std, output_hidden_states=True).hidden_states[10]
+    assert states.shape == (2, 65, 12)
+    assert np.allclose(vectors, states[:, 1:].mean(dim=1).numpy(), atol=1e-4)
+
+
 def test_a_folder_without_weights_is_named(saved_network):
     folder, _ = saved_network
     (folder / "model.safetensors").unlink()

@@ -11,16 +11,15 @@ import pytest
 import torch
 from torch.nn import functional
 
+from neoai_utils import number_formats
 from neoai_utils.errors import NotANumberError
 from neoai_utils.segmentation import backbones, zero_shot
 from neoai_utils.segmentation.features import (
     concatenated,
     dense_features,
     mapped,
-    mean_features,
     normalised_pixels,
     published_layers,
-    shifted_features,
     stacked_tokens,
 )  # fmt: skip
 
@@ -63,8 +62,8 @@ def test_twice_the_side_gives_a_grid_twice_as_fine(tiny_clip, pictures):
     assert own > other
 
 
-def test_shifted_windows_interleave_by_place(tiny_clip):
-    """A backbone whose first block is replaced by the patches' mean brightness shows where each fine cell looks."""
+def test_the_mirror_images_features_come_back_to_their_places(pictures):
+    """A backbone that returns each patch's mean colour finds the same in the mirror, once that is mirrored back."""
 
     class Mean(torch.nn.Module):
         def __init__(self):
@@ -72,20 +71,62 @@ def test_shifted_windows_interleave_by_place(tiny_clip):
             self.anchor = torch.nn.Parameter(torch.zeros(1))
 
         def forward(self, pixels):
-            cells = functional.avg_pool2d(pixels[:, :2], 4).flatten(2).transpose(1, 2)
-            return torch.cat([torch.zeros(len(pixels), 1, 2), cells], dim=1)
+            cells = functional.avg_pool2d(pixels, 4).flatten(2).transpose(1, 2)
+            return torch.cat([torch.zeros(len(pixels), 1, 3), cells], dim=1)
 
     block = Mean()
     backbone = backbones.Backbone(block, [block], 56, 4, (0, 0, 0), (1, 1, 1))
-    ramp = np.zeros((56, 56, 3), dtype=np.uint8)
-    ramp[..., 0] = np.arange(56)[None, :] + 50
-    ramp[..., 1] = np.arange(56)[:, None] + 50
-    fine = concatenated(shifted_features(backbone, [ramp], (1,)))[0]
-    assert fine.shape == (28, 28, 2)
-    angle = np.arctan2(fine[..., 1], fine[..., 0])  # unit vectors keep only the ratio row / column
-    rows, columns = np.meshgrid(np.arange(28), np.arange(28), indexing="ij")
-    expected = np.arctan2(50.5 + 2 * rows, 50.5 + 2 * columns)  # fine cell r is centred on pixels 2r and 2r + 1
-    np.testing.assert_allclose(angle[1:-1, 1:-1], expected[1:-1, 1:-1], atol=1e-4)
+    plain, both = (concatenated(dense_features(backbone, pictures, (1,), mirror=mirror)) for mirror in (False, True))
+    np.testing.assert_allclose(both, plain, atol=1e-6)
+    assert np.abs(plain - plain[:, :, ::-1]).max() > 0.1
+
+
+# ----------------------------------------------------------------------------------------------- mirror, scale
+
+
+def test_a_mirrored_picture_has_mirrored_features(tiny_clip, pictures):
+    """The mean over picture and mirror image does not know left from right; one pass alone does."""
+    turned = [np.ascontiguousarray(image[:, ::-1]) for image in pictures]
+    for mirror, same in ((True, True), (False, False)):
+        dense = partial(dense_features, tiny_clip.backbone, layers=(2, 4), mirror=mirror)
+        found, expected = concatenated(dense(turned)), concatenated(dense(pictures))[:, :, ::-1]
+        assert np.allclose(found, expected, atol=1e-2) == same
+
+
+def test_the_mirror_is_a_half_of_the_mean(tiny_clip, pictures):
+    turned = [np.ascontiguousarray(image[:, ::-1]) for image in pictures]
+    plain, other = (concatenated(dense_features(tiny_clip.backbone, images, (4,))) for images in (pictures, turned))
+    mean = concatenated(dense_features(tiny_clip.backbone, pictures, (4,), mirror=True))
+    np.testing.assert_allclose(mean, (plain + other[:, :, ::-1]) / 2, atol=1e-2)  # Pillow rounds the resized pixels
+
+
+@pytest.mark.parametrize(("scale", "grid"), [(1.0, 14), (1.5, 21), (2.0, 28), (1.45, 20)])
+def test_sides_are_whole_patches(tiny_clip, pictures, scale, grid):
+    assert next(dense_features(tiny_clip.backbone, pictures, (4,), scale=scale)).shape == (2, grid, grid, 24)
+
+
+# ------------------------------------------------------------------------------------------------ number formats
+
+
+def test_a_fast_format_gives_nearly_the_same_tokens(tiny_clip, pictures, monkeypatch):
+    pixels = normalised_pixels(tiny_clip.backbone, pictures)
+    exact = stacked_tokens(tiny_clip.backbone, pixels, (1, 4))
+    monkeypatch.setattr(number_formats, "fast_dtype", lambda _device: torch.bfloat16)
+    fast = stacked_tokens(tiny_clip.backbone, pixels, (1, 4))
+    assert fast.dtype == torch.float32
+    assert 0 < (fast - exact).abs().max() < 0.05
+
+
+def test_float16_that_overflows_is_computed_again(tiny_clip, pictures, monkeypatch):
+    """Tokens of 1e6 are infinite in float16, and infinity divided by infinity is NaN."""
+    loud = copy.deepcopy(tiny_clip.model)
+    with torch.no_grad():
+        loud.vision_model.encoder.layers[0].mlp.fc2.bias[:] = 1e6
+    backbone = backbones.clip_from(loud, None).backbone
+    pixels = normalised_pixels(backbone, pictures)
+    exact = stacked_tokens(backbone, pixels, (4,))
+    monkeypatch.setattr(number_formats, "fast_dtype", lambda _device: torch.float16)
+    torch.testing.assert_close(stacked_tokens(backbone, pixels, (4,)), exact)
 
 
 # -------------------------------------------------------------------------------------------------- open_clip
@@ -139,12 +180,3 @@ def test_predictions_batch_by_batch_hold_two_batches_at_most(tiny_clip, pictures
             del cells
 
     np.testing.assert_array_equal(mapped(batches(), lambda cells: cells.sum(axis=-1)), whole.sum(axis=-1))
-
-
-def test_the_mean_of_two_grids(tiny_clip, pictures):
-    fine = partial(dense_features, tiny_clip.backbone, layers=(4,), scale=2)
-    shifted = partial(shifted_features, tiny_clip.backbone, layers=(4,))
-    mean = concatenated(mean_features([fine, shifted], pictures))
-    slow = (concatenated(fine(pictures)) + concatenated(shifted(pictures))) / 2
-    np.testing.assert_allclose(mean, slow, atol=1e-6)
-    np.testing.assert_array_equal(concatenated(mean_features([fine], pictures)), concatenated(fine(pictures)))
