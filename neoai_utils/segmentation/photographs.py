@@ -8,7 +8,6 @@ GrabCut.
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,7 +21,6 @@ __all__ = ["FILE", "LabelledPhotographs", "load"]
 
 FILE = Path(__file__).parent / "data" / "photographs.zip"
 SHA256 = "04477f005cd7fb5eb796ac3bcb0f9eea7c50e9ba68ca1b7594d924f938af1434"
-TRAIN_EVERY = 3  # every third photograph belongs to the training part
 
 
 @dataclass(frozen=True)
@@ -40,22 +38,17 @@ class LabelledPhotographs:
     masks: tuple[Mask, ...]
 
 
-def load(archive: Path = FILE) -> tuple[LabelledPhotographs, LabelledPhotographs]:
-    """Return twenty photographs for training and forty for testing.
+def load(archive: Path = FILE) -> LabelledPhotographs:
+    """Return the sixty photographs with their masks.
 
     Raises:
         DataError: the archive is not the committed one, byte for byte.
     """
     members = read_archive(archive, SHA256)
-    names = [Path(name).stem for name in members if name.endswith(".jpg")]
-    rows = [(name, _decoded(members[f"{name}.jpg"]), _decoded(members[f"{name}.png"]) > 0) for name in names]
-    return _labelled(rows[::TRAIN_EVERY]), _labelled([row for i, row in enumerate(rows) if i % TRAIN_EVERY])
+    names = tuple(Path(name).stem for name in members if name.endswith(".jpg"))
+    images = tuple(_decoded(members[f"{name}.jpg"]) for name in names)
+    return LabelledPhotographs(names, images, tuple(_decoded(members[f"{name}.png"]) > 0 for name in names))
 
 
 def _decoded(content: bytes) -> Picture:
     return np.asarray(Image.open(io.BytesIO(content)), dtype=np.uint8)
-
-
-def _labelled(rows: Sequence[tuple[str, Picture, Mask]]) -> LabelledPhotographs:
-    names, images, masks = zip(*rows, strict=True)
-    return LabelledPhotographs(names, images, masks)

@@ -11,7 +11,7 @@ at a cell and in its neighbourhood, and on the cell's similarity to this picture
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -23,7 +23,8 @@ from neoai_utils.runtime import progress
 from neoai_utils.segmentation.patch_probe import soft_labels
 
 __all__ = [
-    "RidgeProbe", "centred", "left_out", "left_out_pairs", "left_out_second", "second_stage", "two_stage_maps",
+    "CellSums", "PictureSums", "RidgeProbe", "centred", "left_out", "left_out_pairs", "left_out_second",
+    "second_stage", "two_stage_maps",
 ]  # fmt: skip
 
 _SIGMAS = (1.0, 2.0, 4.0)  # cells; of the Gaussian means over the neighbourhood
@@ -39,12 +40,49 @@ def centred(features: Float32) -> Float32:
 
 
 @dataclass(frozen=True)
-class _Sums:
-    """Sums over the cells of each of n pictures with features of width w, float32.
+class CellSums:
+    """Sums over cells with features of width w, float32: all that a ridge regression needs.
 
     Attributes:
-        products: (n, w, w), of products of features.
-        targets: (n, w), of products of features and labels.
+        products: (w, w), of products of features.
+        targets: (w,), of products of features and labels.
+        features: (w,).
+        labels: of the labels.
+        cells: number of the cells, or their weight.
+    """
+
+    products: Float32
+    targets: Float32
+    features: Float32
+    labels: float
+    cells: float
+
+    def plus(self, other: CellSums, weight: float = 1.0) -> CellSums:
+        """Return the sums over both sets of cells, the other's with a weight."""
+        return CellSums(
+            self.products + np.float32(weight) * other.products,
+            self.targets + np.float32(weight) * other.targets,
+            self.features + np.float32(weight) * other.features,
+            self.labels + weight * other.labels,
+            self.cells + weight * other.cells,
+        )
+
+    def solution(self, penalty: float) -> tuple[Float32, float]:
+        """Return slope (w,) and offset of the regression; the offset has no penalty."""
+        spread = self.products - np.outer(self.features, self.features) / np.float32(self.cells)
+        shared = self.targets - self.features * np.float32(self.labels / self.cells)
+        spread[np.diag_indices_from(spread)] += penalty
+        slope = linalg.solve(spread, shared, assume_a="pos", overwrite_a=True, check_finite=False)
+        return slope, float((self.labels - self.features @ slope) / self.cells)
+
+
+@dataclass(frozen=True)
+class PictureSums:
+    """The sums of `CellSums` for each of n pictures; pictures are left out by subtraction.
+
+    Attributes:
+        products: (n, w, w).
+        targets: (n, w).
         features: (n, w).
         labels: (n,).
         cells: number of cells of a picture.
@@ -56,32 +94,27 @@ class _Sums:
     labels: Float32
     cells: int
 
+    @classmethod
+    def of(cls, features: Float32, masks: Sequence[Mask]) -> PictureSums:
+        """Sum over features (n, grid, grid, w) float32, the masks' shares as labels."""
+        cells = features.reshape(len(features), -1, features.shape[-1])
+        labels = soft_labels(masks, features.shape[1]).reshape(len(features), -1)
+        products = np.stack([x.T @ x for x in cells])
+        targets = np.stack([x.T @ y for x, y in zip(cells, labels, strict=True)])
+        return cls(products, targets, cells.sum(axis=1), labels.sum(axis=1), cells.shape[1])
+
     @cached_property
     def totals(self) -> tuple[Float32, Float32, Float32, Float32]:
         """The sums over all pictures, computed once, because the products of a wide transformer fill memory."""
         return self.products.sum(0), self.targets.sum(0), self.features.sum(0), self.labels.sum(0)
 
-    def solution(self, penalty: float, without: Collection[int] = ()) -> tuple[Float32, float]:
-        """Return slope (w,) and offset of the regression on all pictures except those `without`."""
-        out = list(without)
+    def without(self, *out: int) -> CellSums:
+        """Return the sums over all pictures except those `out`."""
+        rows = list(out)
         parts = (self.products, self.targets, self.features, self.labels)
-        products, targets, features, labels = (
-            total - part[out].sum(axis=0) for total, part in zip(self.totals, parts, strict=True)
-        )
-        number = self.cells * (len(self.labels) - len(out))
-        spread = products - np.outer(features, features) / number
-        shared = targets - features * (labels / number)
-        spread[np.diag_indices_from(spread)] += penalty
-        slope = linalg.solve(spread, shared, assume_a="pos", overwrite_a=True, check_finite=False)
-        return slope, float((labels - features @ slope) / number)
-
-
-def _sums(features: Float32, masks: Sequence[Mask]) -> _Sums:
-    cells = features.reshape(len(features), -1, features.shape[-1])
-    labels = soft_labels(masks, features.shape[1]).reshape(len(features), -1)
-    products = np.stack([x.T @ x for x in cells])
-    targets = np.stack([x.T @ y for x, y in zip(cells, labels, strict=True)])
-    return _Sums(products, targets, cells.sum(axis=1), labels.sum(axis=1), cells.shape[1])
+        kept = (total - part[rows].sum(axis=0) for total, part in zip(self.totals, parts, strict=True))
+        products, targets, features, labels = kept
+        return CellSums(products, targets, features, float(labels), self.cells * (len(self.labels) - len(rows)))
 
 
 class RidgeProbe:
@@ -93,7 +126,7 @@ class RidgeProbe:
 
     def fit(self, features: Float32, masks: Sequence[Mask]) -> RidgeProbe:
         """Fit to features (pictures, grid, grid, width) float32 and the pictures' masks."""
-        self.slope, self.offset = _sums(features, masks).solution(self.penalty)
+        self.slope, self.offset = PictureSums.of(features, masks).without().solution(self.penalty)
         return self
 
     def predict(self, features: Float32) -> Float32:
@@ -103,10 +136,10 @@ class RidgeProbe:
 
 def left_out(features: Float32, masks: Sequence[Mask], penalties: Sequence[float]) -> dict[float, Float32]:
     """Return penalty -> maps (pictures, grid, grid) float32, each from a probe fitted to the other pictures."""
-    sums = _sums(features, masks)
+    sums = PictureSums.of(features, masks)
     result = {}
     for penalty in penalties:
-        fits = (sums.solution(penalty, (i,)) for i in range(len(features)))
+        fits = (sums.without(i).solution(penalty) for i in range(len(features)))
         maps = [picture @ slope + offset for picture, (slope, offset) in zip(features, fits, strict=True)]
         result[penalty] = np.asarray(maps, dtype=np.float32)
     return result
@@ -117,11 +150,11 @@ def left_out_pairs(features: Float32, masks: Sequence[Mask], penalty: float) -> 
 
     The diagonal is `left_out`. A second stage that leaves picture i out must be fitted to row i.
     """
-    sums, number = _sums(features, masks), len(features)
+    sums, number = PictureSums.of(features, masks), len(features)
     maps = np.zeros((number, *features.shape[:3]), dtype=np.float32)
     for i in progress(range(number), "leaving two pictures out"):
         for j in range(i, number):
-            slope, offset = sums.solution(penalty, {i, j})
+            slope, offset = sums.without(*{i, j}).solution(penalty)
             maps[i, j] = features[j] @ slope + offset
             maps[j, i] = features[i] @ slope + offset
     return maps
@@ -142,30 +175,22 @@ def second_stage(features: Float32, maps: Float32) -> Float32:
     animal, background = (_weighted_mean(features, weights**_POWER) for weights in (shares, 1.0 - shares))
     direction = animal - background
     direction /= np.linalg.norm(direction, axis=-1, keepdims=True) + 1e-9
-    middle = (animal + background)[:, None, None] / 2
-    similarity = np.einsum("nrcw,nw->nrc", features - middle, direction)
+    middle = np.sum((animal + background) / 2 * direction, axis=-1)
+    similarity = np.einsum("nrcw,nw->nrc", features, direction) - middle[:, None, None]
     around = [ndimage.gaussian_filter(maps, (0.0, sigma, sigma)) for sigma in _SIGMAS]
     return np.asarray(np.stack([similarity, maps, *around], axis=-1), dtype=np.float32)
 
 
-def two_stage_maps(
-    batches: Iterable[Float32], first: RidgeProbe, second: RidgeProbe, *, centre: bool
-) -> tuple[Float32, Float32]:
-    """Return the maps of both stages, (pictures, rows, columns) float32 each, batch by batch.
+def two_stage_maps(features: Float32, first: RidgeProbe, second: RidgeProbe) -> Float32:
+    """Return the maps of both stages, (pictures, 2, rows, columns) float32.
 
     Args:
-        batches: features (pictures, rows, columns, width) float32.
-        first: fitted to features.
-        second: fitted to `second_stage` of the first one's maps.
-        centre: whether the first probe was fitted to `centred` features.
+        features: (pictures, rows, columns, width) float32.
+        first: fitted to such features.
+        second: fitted to `second_stage` of features and the first one's left-out maps.
     """
-    maps = []
-    for features in batches:
-        cells = centred(features) if centre else features
-        heat = first.predict(cells)
-        maps.append((heat, second.predict(second_stage(cells, heat))))
-    once, twice = (np.concatenate(parts) for parts in zip(*maps, strict=True))
-    return once, twice
+    heat = first.predict(features)
+    return np.stack([heat, second.predict(second_stage(features, heat))], axis=1)
 
 
 def _weighted_mean(features: Float32, weights: Float32) -> Float32:
@@ -185,6 +210,6 @@ def left_out_second(features: Float32, masks: Sequence[Mask], penalty: float) ->
     maps = []
     for i, first in enumerate(pairs):
         inputs = second_stage(features, first)
-        slope, offset = _sums(inputs, masks).solution(RidgeProbe().penalty, (i,))
+        slope, offset = PictureSums.of(inputs, masks).without(i).solution(RidgeProbe().penalty)
         maps.append(inputs[i] @ slope + offset)
     return np.asarray(maps, dtype=np.float32)

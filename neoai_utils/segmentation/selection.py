@@ -13,11 +13,19 @@ import numpy as np
 from neoai_utils.arrays import Float32, Float64, Mask
 from neoai_utils.segmentation.metric import iou
 from neoai_utils.segmentation.refine import upsample
-from neoai_utils.segmentation.ridge_probe import left_out
+from neoai_utils.segmentation.ridge_probe import RidgeProbe, left_out
 
-__all__ = ["PENALTIES", "THRESHOLDS", "best_threshold", "choose_penalty", "threshold_curve"]
+__all__ = [
+    "PENALTIES",
+    "THRESHOLDS",
+    "MaskProbe",
+    "best_threshold",
+    "choose_penalty",
+    "map_threshold",
+    "threshold_curve",
+]
 
-PENALTIES: tuple[float, ...] = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+PENALTIES: tuple[float, ...] = (3.0, 10.0, 30.0, 100.0, 300.0, 1000.0)
 THRESHOLDS: tuple[float, ...] = tuple(np.round(np.arange(0.1, 0.8001, 0.02), 2).tolist())
 
 
@@ -37,11 +45,50 @@ def choose_penalty(
     candidates = left_out(features, masks, penalties)
 
     def score(penalty: float) -> float:
-        maps = [upsample(heat, (m.shape[0], m.shape[1])) for heat, m in zip(candidates[penalty], masks, strict=True)]
-        return float(threshold_curve(maps, masks).max())
+        return float(threshold_curve(_enlarged(candidates[penalty], masks), masks).max())
 
     best = max(penalties, key=score)
     return best, candidates[best]
+
+
+class MaskProbe:
+    """A ridge probe with a threshold, both chosen by leaving one picture out.
+
+    Attributes:
+        penalty: the ridge penalty of `choose_penalty`.
+        threshold: pixels of the enlarged map at or above are animal.
+        left_out: maps (pictures, grid, grid) float32 of the fitted pictures, each from a probe that has not seen it.
+        probe: the `RidgeProbe` fitted to all pictures.
+    """
+
+    def __init__(self, penalties: Sequence[float] = PENALTIES) -> None:
+        """Make an unfitted probe that chooses among `penalties`."""
+        self.penalties = penalties
+
+    def fit(self, features: Float32, masks: Sequence[Mask]) -> MaskProbe:
+        """Fit to features (pictures, grid, grid, width) float32 and the pictures' masks."""
+        self.penalty, self.left_out = choose_penalty(features, masks, self.penalties)
+        self.threshold = map_threshold(self.left_out, masks)
+        self.probe = RidgeProbe(self.penalty).fit(features, masks)
+        return self
+
+    def predict(self, features: Float32, sizes: Iterable[tuple[int, int]]) -> list[Mask]:
+        """Return the masks of pictures with features (pictures, grid, grid, width) and `sizes` (height, width)."""
+        return self.masks(self.probe.predict(features), sizes)
+
+    def masks(self, maps: Float32, sizes: Iterable[tuple[int, int]]) -> list[Mask]:
+        """Enlarge maps (pictures, grid, grid), for example `left_out`, to `sizes` and apply the threshold."""
+        return [upsample(heat, size) >= self.threshold for heat, size in zip(maps, sizes, strict=True)]
+
+
+def map_threshold(maps: Float32, masks: Sequence[Mask]) -> float:
+    """Return the best threshold of coarse maps (pictures, grid, grid), enlarged to the sizes of their masks."""
+    return best_threshold(threshold_curve(_enlarged(maps, masks), masks))
+
+
+def _enlarged(maps: Float32, masks: Sequence[Mask]) -> Iterable[Float32]:
+    """Resize maps (pictures, grid, grid) to the sizes of their masks, one at a time."""
+    return (upsample(heat, (mask.shape[0], mask.shape[1])) for heat, mask in zip(maps, masks, strict=True))
 
 
 def threshold_curve(

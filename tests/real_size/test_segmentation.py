@@ -1,4 +1,4 @@
-"""Task 7: CLIP ViT-B/16 and two photographs: features on three grids, zero-shot maps, a mask."""
+"""Task 7: CLIP ViT-B/16 and two photographs: features of two sizes, zero-shot maps, the masks of both recipes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,17 @@ import pytest
 
 from benchmarks.real_size import FILES, MODELS
 from neoai_utils import runtime
-from neoai_utils.segmentation import backbones, features, files, refine, ridge_probe, zero_shot
+from neoai_utils.segmentation import (
+    backbones,
+    features,
+    files,
+    joined_sizes,
+    refine,
+    ridge_probe,
+    selection,
+    self_training,
+    zero_shot,
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -31,36 +41,40 @@ def images(cuties: Any) -> list[Any]:
     return list(cuties.val_images)[:2]
 
 
-def test_three_grids_and_a_mask(clip: backbones.Clip, cuties: Any, images: list[Any]) -> None:
+def test_joined_sizes_and_a_mask(clip: backbones.Clip, cuties: Any, images: list[Any]) -> None:
     layers = features.published_layers(len(clip.backbone.blocks))
     assert (layers, clip.backbone.grid) == ((3, 7, 9, 12), 14)
-    dense = partial(features.dense_features, clip.backbone, layers=layers)
-    coarse = features.concatenated(dense(images))
+    dense = partial(features.dense_features, clip.backbone)
+    coarse = features.concatenated(dense(images, layers=layers))
     assert (coarse.shape, coarse.dtype) == ((2, 14, 14, 3072), np.float32)
-    interpolated = partial(dense, scale=2)
-    shifted = partial(features.shifted_features, clip.backbone, layers=layers)
-    grids = [features.concatenated(grid(images)) for grid in (interpolated, shifted)]
-    cells = np.mean(grids, axis=0)
-    assert np.allclose(next(features.mean_features([interpolated, shifted], images[:1])), cells[:1], atol=1e-4)
-    for grid in (*grids, cells):
-        assert (grid.shape, grid.dtype) == ((2, 28, 28, 3072), np.float32)
-    for grid in (coarse, *grids):
-        assert np.allclose(np.linalg.norm(grid.reshape(-1, 4, 768), axis=-1), 1, atol=1e-4)
-        assert np.abs(grid[0] - grid[1]).max() > 1e-3
-    assert np.abs(grids[0] - grids[1]).max() > 1e-3
+    assert np.allclose(np.linalg.norm(coarse.reshape(-1, 4, 768), axis=-1), 1, atol=1e-4)
+    assert np.abs(coarse[0] - coarse[1]).max() > 1e-3
+    sizes = [
+        joined_sizes.ShortFeatures(partial(dense, layers=layers, mirror=True)),
+        joined_sizes.ShortFeatures(partial(dense, layers=(11, 12), scale=1.5)),
+    ]
+    cells = joined_sizes.joined([size.fit_transform(images) for size in sizes])
+    assert (cells.shape, cells.dtype) == ((2, 21, 21, 512), np.float32)
+    stored = [size.transform(images) for size in sizes]
+    (batch,) = joined_sizes.joined_batches(stored)
+    assert np.allclose(batch, cells, atol=1e-2), "half precision"
 
-    masks = list(cuties.val_masks)[:2]
-    probe = ridge_probe.RidgeProbe().fit(ridge_probe.centred(cells), masks)
-    maps = probe.predict(ridge_probe.centred(cells))
-    assert maps.shape == (2, 28, 28)
+    masks, shapes = list(cuties.val_masks)[:2], [image.shape[:2] for image in images]
+    plain = selection.MaskProbe((1.0,)).fit(cells, masks)
+    from_map = self_training.self_trained(plain, cells, masks, [batch]).predict(cells, shapes)
+    own = ridge_probe.centred(cells)
+    first = selection.MaskProbe((1.0,)).fit(own, masks)
+    second = ridge_probe.RidgeProbe().fit(ridge_probe.second_stage(own, first.left_out), masks)
+    maps = ridge_probe.two_stage_maps(own, first.probe, second)
+    assert maps.shape == (2, 2, 21, 21)
     assert np.isfinite(maps).all()
     refiner = partial(refine.cut_blended, start=0.4, weight=0.7, min_iou=0.3)
     mask_of = partial(refine.refined_mask, refiner=refiner, threshold=0.5, clean=refine.largest_part)
-    found = refine.in_parallel(mask_of, images, maps)
-    for mask, image in zip(found, images, strict=True):
-        assert (mask.shape, mask.dtype) == (image.shape[:2], np.bool_)
-        assert 0 < mask.mean() < 1, "the probe learnt from these masks"
-    assert len(files.submission(cuties.test_ids[:2], found)) == 2
+    from_outline = refine.in_parallel(mask_of, images, maps[:, 0])
+    for found in (from_map, from_outline):
+        assert [(mask.shape, mask.dtype) for mask in found] == [(shape, np.bool_) for shape in shapes]
+        assert len(files.submission(cuties.test_ids[:2], found)) == 2
+    assert all(0 < mask.mean() < 1 for mask in from_outline), "the probe learnt from these masks"
 
 
 def test_zero_shot_maps(clip: backbones.Clip, images: list[Any], data: Path) -> None:

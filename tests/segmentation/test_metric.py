@@ -37,3 +37,17 @@ def test_the_mean_is_over_pictures_not_over_pixels():
     assert metric.grade(iter([left, left]), iter([left, empty])) == Grades(0.5)
     with pytest.raises(ValueError, match="longer|shorter"):
         metric.mean_iou([left], [left, empty])
+
+
+def test_grades_of_pictures_carry_their_draws():
+    """The same pictures are drawn for every recipe, so a constant gain has no error."""
+    old = np.array([0.1, 0.9, 0.4])
+    before, after = metric.grade_ious(old), metric.grade_ious(old + 0.05)
+    assert (before.score, after.score) == (pytest.approx(1.4 / 3), pytest.approx(1.4 / 3 + 0.05))
+    np.testing.assert_allclose(after.draws - before.draws, 0.05)
+    assert before.error > 0.1
+
+
+def test_ious_are_in_the_order_of_the_pictures():
+    left, empty = np.array([[True, False]]), np.zeros((1, 2), dtype=bool)
+    np.testing.assert_array_equal(metric.ious(iter([left, left, empty]), [left, empty, empty]), [1.0, 0.0, 1.0])

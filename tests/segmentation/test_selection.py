@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from neoai_utils.segmentation import ridge_probe, selection
+from neoai_utils.segmentation import metric, refine, ridge_probe, selection
 from tests.segmentation.conftest import toy
 
 
@@ -38,3 +39,22 @@ def test_the_quick_curve_is_the_slow_one(seed, share):
     quick = selection.threshold_curve(heats, masks)
     slow = selection.threshold_curve(heats, masks, clean=lambda mask: mask)
     np.testing.assert_allclose(quick, slow, atol=1e-12)
+
+
+def test_a_mask_probe_chooses_by_pictures_that_it_has_not_seen():
+    features, masks = toy(pictures=6)
+    probe = selection.MaskProbe((1e9, 1.0)).fit(features, masks)
+    assert probe.penalty == 1.0
+    left_out = ridge_probe.left_out(features, masks, (1.0,))[1.0]
+    np.testing.assert_allclose(probe.left_out, left_out, atol=1e-6)
+    enlarged = [refine.upsample(heat, mask.shape) for heat, mask in zip(left_out, masks, strict=True)]
+    best = selection.threshold_curve(enlarged, masks).max()
+    assert metric.mean_iou(probe.masks(probe.left_out, [mask.shape for mask in masks]), masks) == pytest.approx(best)
+
+
+def test_a_mask_probe_segments_other_pictures_in_their_own_size():
+    features, masks = toy(pictures=8)
+    found = selection.MaskProbe().fit(features[:6], masks[:6]).predict(features[6:], [(70, 100), (35, 50)])
+    assert [mask.shape for mask in found] == [(70, 100), (35, 50)]
+    assert metric.iou(found[0], masks[6]) > 0.8
+    assert metric.iou(found[1], masks[7][::2, ::2]) > 0.8

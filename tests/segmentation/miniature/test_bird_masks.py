@@ -15,16 +15,14 @@ from neoai_utils.segmentation.miniature import bird_masks
 
 
 def test_every_photograph_has_an_outline():
-    train, test = photographs.load()
-    assert set(train.names) | set(test.names) == set(bird_masks.outlines())
+    assert set(photographs.load().names) == set(bird_masks.outlines())
 
 
 def test_the_recipe_still_makes_these_masks():
     """OpenCV's GrabCut may differ by pixels from version to version, not by more."""
-    learn, _ = photographs.load()
-    outlines = bird_masks.outlines()
-    made = [bird_masks.mask_within(i, outlines[n]) for n, i in zip(learn.names, learn.images, strict=True)]
-    assert min(iou(a, b) for a, b in zip(made, learn.masks, strict=True)) > 0.9
+    birds, outlines = photographs.load(), bird_masks.outlines()
+    made = [bird_masks.mask_within(i, outlines[n]) for n, i in zip(birds.names[::3], birds.images[::3], strict=True)]
+    assert min(iou(a, b) for a, b in zip(made, birds.masks[::3], strict=True)) > 0.9
 
 
 def test_the_edge_is_found_within_the_band():
