@@ -9,10 +9,16 @@
 - `plan`: the settings of a fine-tuning run.
 - `augmentation`: random changes of the training pictures.
 - `finetune`: fine-tuning with distillation.
+- `optimizer`: its AdamW and learning rates.
 - `head`: the last linear layer: imprinted rows, aligned lengths, shifted logits.
-- `averaging`: averages of weights (WiSE-FT and soups).
+- `averaging`: averages of two networks' weights (WiSE-FT).
 - `inversion`: pictures of the old classes, reconstructed from the network (DeepInversion).
+- `neighbours`: features averaged with those of similar pictures.
 - `holding_out`: logits of the labelled pictures from networks that were fitted without them.
-- `self_labelling`: balanced predictions for unlabelled pictures, used as labels.
+- `balancing`: one number per class that spreads predictions evenly over the classes.
+- `agreement`: validation by held-out weak pictures and by the teacher's surest predictions.
+- `self_labelling`: predictions for unlabelled pictures, used as labels for a new head.
+- `contest`: rows that are recorded, validated and kept for the choice.
+- `fitting`: networks fitted to some of the labelled pictures, also with predicted labels.
 - `miniature`: drawings in the competition's format, and a small TinyViT.
 """

@@ -25,6 +25,7 @@ from torch.nn import functional
 from neoai_utils.continual import checkpoint, cost
 from neoai_utils.continual.augmentation import augment, deform
 from neoai_utils.continual.inference import Pixels, normalised
+from neoai_utils.continual.optimizer import adamw, cosine
 from neoai_utils.continual.plan import TrainingPlan
 from neoai_utils.errors import ParameterError
 from neoai_utils.runtime import fitting_torchao, own_rows, progress
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from timm.models.tiny_vit import TinyVit
 
 __all__ = ["distillation", "fine_tune", "freeze_norm"]
-
-_FINAL_SHARE = 0.02  # of the highest learning rate, at the end of the cosine
 
 
 @dataclass(frozen=True)
@@ -126,11 +125,11 @@ def _train(
 ) -> None:
     """Train a student in place."""
     plan, accelerator = run.plan, run.accelerator
-    optimizer = _optimizer(student, plan)
+    optimizer = adamw(student, plan)
     _training_mode(student, plan)
     most = _at_once(student, run)
     steps = plan.epochs * math.ceil(len(run.images) / plan.batch_size)
-    schedule = _cosine(optimizer, steps)
+    schedule = cosine(optimizer, steps)
     prepared, optimizer = accelerator.prepare(student, optimizer)
     for rows, ended in progress(_epochs(run, generator), "fine-tuning", steps):
         views = _views(run, rows, generator)
@@ -237,21 +236,3 @@ def _check(plan: TrainingPlan, count: int, labels: Tensor, teacher: TinyVit | No
         raise ParameterError("alpha below 1 distils and needs a teacher.")
     if plan.alpha < 1 and plan.distil == "old" and not len(old):
         raise ParameterError('distil="old" needs the old classes.')
-
-
-def _optimizer(student: TinyVit, plan: TrainingPlan) -> torch.optim.Optimizer:
-    head = {id(values) for values in student.head.fc.parameters()}
-    for name, values in student.named_parameters():
-        trained = plan.trained == "all" or (plan.trained == "lora" and "lora_" in name)
-        values.requires_grad_(trained or id(values) in head)
-    body = [values for values in student.parameters() if values.requires_grad and id(values) not in head]
-    head_rate = plan.head_learning_rate or plan.learning_rate
-    groups = [{"params": list(student.head.fc.parameters()), "lr": head_rate}]
-    return torch.optim.AdamW(groups + ([{"params": body}] if body else []), lr=plan.learning_rate, fused=True)
-
-
-def _cosine(optimizer: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    def factor(step: int) -> float:
-        return _FINAL_SHARE + (1 - _FINAL_SHARE) * (1 + math.cos(math.pi * step / max(steps, 1))) / 2
-
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, factor)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,25 +14,19 @@ from sklearn.model_selection import KFold, StratifiedKFold
 from torch import Tensor
 
 from neoai_utils.arrays import Integers
-from neoai_utils.continual import inference
-from neoai_utils.continual.inference import Pixels
-
-if TYPE_CHECKING:
-    from timm.models.tiny_vit import TinyVit
 
 __all__ = ["held_out_logits"]
 
 _PARTS = 3
 
 
-def held_out_logits(pixels: Pixels, labels: Tensor, fit: Callable[[Integers], TinyVit], *, seed: int = 0) -> Tensor:
-    """Return logits of each picture, averaged with the mirrored one's, from a network that was fitted without it.
+def held_out_logits(labels: Tensor, judge: Callable[[Integers, Integers], Tensor], *, seed: int = 0) -> Tensor:
+    """Return logits of each labelled picture from a network that was fitted without it.
 
     Args:
-        pixels: (n, 3, side, side) uint8, at least two pictures.
-        labels: (n,) their classes; each part holds about the same share of each class. A class with one picture is
-            unknown to the network that judges it.
-        fit: rows (m,) of the pictures that may be used -> fitted network.
+        labels: (n,) classes of at least two pictures; each part holds about the same share of each class. A class with
+            one picture is unknown to the network that judges it.
+        judge: rows (m,) of the pictures that may be used, rows (k,) of the others -> logits (k, classes) of the others.
         seed: shuffles the pictures into parts.
 
     Returns:
@@ -45,6 +38,6 @@ def held_out_logits(pixels: Pixels, labels: Tensor, fit: Callable[[Integers], Ti
         warnings.simplefilter("ignore", UserWarning)  # of classes with fewer pictures than parts
         parts = kind(min(_PARTS, len(labels)), shuffle=True, random_state=seed)
         splits = list(parts.split(np.zeros(len(labels)), labels.numpy()))
-    logits = [inference.logits(fit(rest), pixels[out], flip=True) for rest, out in splits]
+    logits = [judge(rest, out) for rest, out in splits]
     order = np.concatenate([out for _, out in splits]).argsort()
     return torch.cat(logits)[order]

@@ -51,10 +51,17 @@ def logits(model: TinyVit, pixels: Pixels, *, flip: bool = False, batch_size: in
     return outputs
 
 
-def features(model: TinyVit, pixels: Pixels) -> Tensor:
-    """Return the input of the head's last linear layer (pooled, layer-normalised), (n, width) float32 on the CPU."""
+def features(model: TinyVit, pixels: Pixels, *, mirrored: bool = False) -> Tensor:
+    """Return the input of the head's last linear layer (pooled, layer-normalised), (n, width) float32 on the CPU.
+
+    Args:
+        model: the network; set to evaluation mode.
+        pixels: (n, 3, side, side) uint8.
+        mirrored: read the mirror images instead.
+    """
 
     def forward(images: Tensor) -> Tensor:
+        images = images.flip(3) if mirrored else images
         pooled: Tensor = model.forward_head(model.forward_features(images), pre_logits=True)
         return pooled.cpu()
 

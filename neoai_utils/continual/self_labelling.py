@@ -1,58 +1,39 @@
-"""Self-labelling: predictions for many pictures at once, under the assumption that the classes are equally frequent.
+"""Self-labelling: predictions for unlabelled pictures, used as labels for a new head.
 
-A network that was fine-tuned on pictures of some classes predicts these too often. If a large unlabelled set holds
-every class equally often, the predictions can be balanced: rows (pictures) and columns (classes) of the probabilities
-are scaled in turns (Sinkhorn and Knopp 1967) until each row sums to 1 and each class gets its share. Training on such
-balanced predictions is self-labelling by optimal transport (Asano et al. 2020, 1911.05371).
+Training on one's own balanced predictions is self-labelling by optimal transport (Asano et al. 2020, 1911.05371).
+"Freeze and Cluster" (Zhang et al. 2025, 2503.09106) trains the head only, because the body's features may get worse.
 """
 
 from __future__ import annotations
 
 import torch
+from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
-from neoai_utils.errors import ParameterError
+__all__ = ["refitted_logits"]
 
-__all__ = ["balance", "confident"]
-
-_ROUNDS = 100  # scalings of columns and rows; the last one is of the rows
-
-
-def balance(logits: Tensor, power: float = 1.0) -> Tensor:
-    """Return probabilities that sum to 1 for each picture and to n / classes for each class.
-
-    Args:
-        logits: (n, classes) float32.
-        power: below 1 softens the probabilities before they are balanced.
-
-    Returns:
-        (n, classes) float32.
-
-    Raises:
-        ParameterError: `power` is not positive, or the logits hold NaN.
-    """
-    if power <= 0:
-        raise ParameterError(f"power must be positive, got {power}.")
-    if bool(logits.isnan().any()):
-        raise ParameterError("the logits hold NaN: the training has diverged; lower its learning rate.")
-    logs = logits.double().log_softmax(dim=1) * power
-    target = torch.tensor(len(logits) / logits.shape[1]).log()
-    for _ in range(_ROUNDS):
-        logs = logs - logs.logsumexp(dim=0, keepdim=True) + target
-        logs = logs - logs.logsumexp(dim=1, keepdim=True)
-    return logs.exp().float()
+_INVERSE_PENALTY = 0.3
+_ITERATIONS = 100  # later ones hardly change a prediction
 
 
-def confident(probabilities: Tensor, threshold: float) -> tuple[Tensor, Tensor]:
-    """Return the rows whose highest probability exceeds a threshold, and their classes.
+def refitted_logits(features: Tensor, labels: Tensor, pictures: Tensor, classes: int) -> Tensor:
+    """Return the logits of a new head: logistic regression on features, the body stays as it is.
 
     Args:
-        probabilities: (n, classes).
-        threshold: 0 keeps every row.
+        features: (n, width) of pictures with given or predicted labels.
+        labels: (n,) these labels.
+        pictures: (m, width) features of the pictures to classify.
+        classes: outputs of the head. A class without a picture is never predicted.
 
     Returns:
-        (kept,) int64 indices of the rows; (kept,) int64 classes.
+        (m, classes) float32.
     """
-    highest, classes = probabilities.max(dim=1)
-    indices = torch.nonzero(highest > threshold).flatten()
-    return indices, classes[indices]
+    present = sorted(set(labels.tolist()))
+    if len(present) == 1:
+        found = torch.zeros(len(pictures), 1)
+    else:
+        model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=_ITERATIONS).fit(features.numpy(), labels.numpy())
+        found = torch.from_numpy(model.predict_log_proba(pictures.numpy())).float()
+    logits = torch.full((len(pictures), classes), float(found.min()) - 1)
+    logits[:, present] = found
+    return logits

@@ -59,5 +59,28 @@ def test_the_lowest_shift_keeps_nine_in_ten_of_the_correct_predictions() -> None
     ]
     assert kept[0] >= 0.9 - 1 / int(correct.sum())
     assert kept[1] < kept[0]
-    with pytest.raises(ParameterError, match="no held-out picture"):
-        head.lowest_shift(logits, torch.zeros(200, dtype=torch.int64), WEAK)
+    assert head.lowest_shift(logits, torch.zeros(200, dtype=torch.int64), WEAK) == 0, "none is correct"
+
+
+def test_logits_of_features_are_the_networks(tiny: TinyVit, pixels: np.ndarray) -> None:
+    found = head.logits(tiny, inference.features(tiny, pixels))
+    torch.testing.assert_close(found, inference.logits(tiny, pixels))
+
+
+@pytest.mark.parametrize(("by", "scale"), [(-2.0, 1.0), (1.5, 0.5)])
+def test_a_bias_of_the_weak_logits_is_found_and_undone(by: float, scale: float) -> None:
+    """Labels are drawn from the true probabilities; the given logits are the true ones, changed by a known bias."""
+    generator = torch.Generator().manual_seed(0)
+    true = 2 * torch.randn(20_000, 6, generator=generator)
+    labels = torch.multinomial(true.softmax(dim=1), 1, generator=generator)[:, 0]
+    biased = head.shift(true, [1, 4], -by / scale, 1 / scale)
+    found = head.bias_correction(biased, labels, torch.ones(20_000), [1, 4])
+    assert found == pytest.approx((by, scale), abs=0.06)
+
+
+def test_pictures_without_weight_do_not_take_part_in_the_bias_correction() -> None:
+    logits = torch.randn(400, 5, generator=torch.Generator().manual_seed(1))
+    labels = torch.arange(400) % 5
+    weights = torch.cat([torch.ones(200), torch.zeros(200)])
+    whole, part = (head.bias_correction(logits[:n], labels[:n], weights[:n], [0, 1]) for n in (400, 200))
+    assert whole == pytest.approx(part, abs=1e-3)

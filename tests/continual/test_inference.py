@@ -7,7 +7,7 @@ import pytest
 import torch
 from timm.models.tiny_vit import TinyVit
 
-from neoai_utils.continual import inference
+from neoai_utils.continual import head, inference
 from neoai_utils.errors import NotANumberError
 
 
@@ -31,3 +31,10 @@ def test_flipped_logits_are_the_same_for_the_mirrored_pictures(tiny: TinyVit, pi
     torch.testing.assert_close(
         inference.logits(tiny, pixels, flip=True), inference.logits(tiny, mirrored, flip=True), rtol=1e-4, atol=1e-5
     )
+
+
+def test_features_of_mirror_images_make_the_mirrored_logits(tiny: TinyVit, pixels: np.ndarray) -> None:
+    both = (inference.features(tiny, pixels) + inference.features(tiny, pixels, mirrored=True)) / 2
+    torch.testing.assert_close(head.logits(tiny, both), inference.logits(tiny, pixels, flip=True))
+    mirrored = inference.features(tiny, pixels[..., ::-1].copy())
+    torch.testing.assert_close(inference.features(tiny, pixels, mirrored=True), mirrored)

@@ -1,46 +1,32 @@
-"""Balanced predictions sum to their shares."""
+"""The head that is fitted to given and predicted labels."""
 
 from __future__ import annotations
 
-from unittest import mock
-
-import pytest
 import torch
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from neoai_utils.continual import head, self_labelling
-from neoai_utils.errors import ParameterError
+from neoai_utils.continual.self_labelling import refitted_logits
 
 
-@settings(max_examples=30)
-@given(st.integers(0, 10**6), st.floats(0.3, 2))
-def test_balanced_predictions_sum_to_their_shares(seed: int, power: float) -> None:
-    logits = 3 * torch.randn(60, 5, generator=torch.Generator().manual_seed(seed))
-    with mock.patch.object(self_labelling, "_ROUNDS", 500):
-        balanced = self_labelling.balance(logits, power)
-    assert torch.allclose(balanced.sum(1), torch.ones(60), atol=1e-4)
-    assert torch.allclose(balanced.sum(0), torch.full((5,), 12.0), atol=0.05)
+def test_a_refitted_head_separates_what_is_labelled_and_never_predicts_an_empty_class() -> None:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.tensor([0, 2, 5]).repeat(30)
+    features = 3 * torch.nn.functional.one_hot(labels, 8).float() + torch.randn(90, 8, generator=generator) / 2
+    logits = refitted_logits(features, labels, features, classes=7)
+    assert logits.shape == (90, 7)
+    assert logits.isfinite().all()
+    assert torch.equal(logits.argmax(dim=1), labels)
+    assert (logits[:, [1, 3, 4, 6]].max(dim=1).values < logits[:, [0, 2, 5]].min(dim=1).values).all()
 
 
-@settings(max_examples=20)
-@given(st.integers(0, 10**6))
-def test_balance_ignores_a_shifted_class(seed: int) -> None:
-    """A constant on one class's logits is what Sinkhorn's scaling removes."""
-    logits = 2 * torch.randn(30, 4, generator=torch.Generator().manual_seed(seed))
-    moved = head.shift(logits, [1, 2], -2.5)
-    with mock.patch.object(self_labelling, "_ROUNDS", 2000):
-        first, second = (self_labelling.balance(z) for z in (logits, moved))
-    assert torch.allclose(first, second, atol=1e-3)
+def test_a_few_wrong_labels_are_corrected() -> None:
+    generator = torch.Generator().manual_seed(1)
+    truth = torch.tensor([0, 1]).repeat(50)
+    features = 4 * truth[:, None] + torch.randn(100, 3, generator=generator) / 2
+    labels = truth.clone()
+    labels[:10] = 1 - labels[:10]
+    assert torch.equal(refitted_logits(features, labels, features, 2).argmax(dim=1), truth)
 
 
-def test_balance_refuses_what_it_cannot_balance() -> None:
-    with pytest.raises(ParameterError, match="NaN"):
-        self_labelling.balance(torch.tensor([[0.0, float("nan")]]))
-    with pytest.raises(ParameterError, match="positive"):
-        self_labelling.balance(torch.zeros(2, 2), power=0)
-
-
-def test_confident_predictions_are_those_above_the_threshold() -> None:
-    rows, classes = self_labelling.confident(torch.tensor([[0.6, 0.4], [0.1, 0.9], [0.5, 0.5]]), 0.55)
-    assert (rows.tolist(), classes.tolist()) == ([0, 1], [0, 1])
+def test_one_class_needs_no_fit() -> None:
+    logits = refitted_logits(torch.zeros(2, 3), torch.tensor([4, 4]), torch.ones(5, 3), 6)
+    assert logits.argmax(dim=1).tolist() == [4] * 5
