@@ -37,8 +37,8 @@ class Files(Protocol):
 class Miniature(Protocol):
     """Interface of a task's `miniature` package."""
 
-    def Recipe(self, *, seed: int) -> Any:
-        """Return the dataclass of all constants of a miniature."""
+    def Recipe(self, *, seed: int, **constants: Any) -> Any:
+        """Return the dataclass of all constants of a miniature; those that are not given have their defaults."""
 
     def build(self, recipe: Any, data_dir: Path, answers_dir: Path) -> dict[str, float]:
         """Fill two existing folders; return facts about the miniature, such as its `ceiling`."""

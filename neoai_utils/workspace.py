@@ -265,6 +265,7 @@ def open_workspace(
     *,
     seed: int = 42,
     miniature_seed: int = 0,
+    **constants: Any,
 ) -> Workspace:
     """Find the competition's files, else build the miniature, and make the output folder.
 
@@ -274,6 +275,7 @@ def open_workspace(
         out_dir: folder for the outputs; empty: `/kaggle/working` on Kaggle, else `outputs/<task>` here.
         seed: the notebook's seed, recorded in `results.json`.
         miniature_seed: seed of the miniature.
+        constants: of the miniature's recipe, where they differ from its defaults.
 
     Raises:
         UnknownTaskError: there is no such task.
@@ -295,7 +297,7 @@ def open_workspace(
             f"This run plays the MINIATURE, and its {SUBMISSION} is no entry to the competition."
         )
     runtime.fix_threads(MINIATURE_THREADS)  # scores are compared with stored ones
-    folder = build_miniature(competition.task, miniature_seed)
+    folder = build_miniature(competition.task, miniature_seed, **constants)
     facts = json.loads((folder / "answers" / "facts.json").read_text(encoding="utf-8"))
     return Workspace(
         competition, "miniature", folder / "data", out, seed, folder / "answers", facts["ceiling"]

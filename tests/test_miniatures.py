@@ -31,6 +31,17 @@ def test_a_changed_recipe_is_another_miniature(fake_task) -> None:
     assert miniature_folder("task5") != before
 
 
+def test_constants_of_the_recipe_are_given_by_name(fake_task, tmp_path: Path) -> None:
+    """Another constant is another miniature; one that equals its default is the same."""
+    assert miniature_folder("task5", version=1) == miniature_folder("task5")
+    folder = build_miniature("task5", version=2)
+    assert folder == miniature_folder("task5", version=2) != miniature_folder("task5")
+    opened = open_workspace("task5", out_dir=tmp_path, version=2)
+    assert (opened.data_dir.parent, fake_task.builds) == (folder, 1)
+    with pytest.raises(ParameterError, match="task5 has no difficulty to set"):
+        build_miniature("task5", difficulty="kind")
+
+
 @pytest.mark.parametrize("where", ["data/test.csv", "answers/answers.json"])
 def test_a_damaged_miniature_is_built_again(fake_task, tmp_path: Path, capsys, where: str) -> None:
     folder = build_miniature("task5")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from neoai_utils.arrays import Float32
 
-__all__ = ["agreement", "consensus"]
+__all__ = ["agreement", "consensus", "consensus_clusters"]
 
 
 def agreement(labelings: Sequence[NDArray[np.integer]]) -> float:
@@ -36,3 +36,11 @@ def consensus(labelings: Sequence[NDArray[np.integer]]) -> Float32:
     rows: Float32 = np.concatenate(indicators, axis=1)
     rows /= np.float32(np.sqrt(len(labelings)))
     return rows
+
+
+def consensus_clusters(labelings: Sequence[NDArray[np.integer]], clusters: int, seed: int) -> NDArray[np.integer]:
+    """Return the labels (n) of k-means, the best of ten runs, on the consensus of labellings, each (n)."""
+    from sklearn.cluster import KMeans
+
+    labels: NDArray[np.integer] = KMeans(clusters, n_init=10, random_state=seed).fit_predict(consensus(labelings))
+    return labels

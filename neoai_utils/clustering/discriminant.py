@@ -7,13 +7,15 @@ apart, and the pictures are clustered again in those directions.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
 from neoai_utils.arrays import Float32
 from neoai_utils.clustering.vectors import unit
 
-__all__ = ["centroids", "discriminants", "lda_kmeans"]
+__all__ = ["centroids", "discriminants", "lda_kmeans", "refined"]
 
 _COMPONENTS = 160  # principal components that the discriminants are made from
 _SHRINKAGE = 0.1  # towards a spherical covariance: 120 pictures do not determine one of 160 x 160
@@ -41,6 +43,13 @@ def lda_kmeans(
         centres = centroids(space, labels)
         labels = KMeans(len(centres), init=centres, n_init=1, random_state=seed).fit_predict(space)
     return labels, space
+
+
+def refined(
+    vectors: Float32, start: Callable[[Float32], NDArray[np.integer]], rounds: int, seed: int
+) -> NDArray[np.integer]:
+    """Return the labels (n) of `lda_kmeans` that begins with what `start` makes of the vectors."""
+    return lda_kmeans(vectors, start(vectors), rounds, seed)[0]
 
 
 def discriminants(vectors: Float32, labels: NDArray[np.integer]) -> Float32:

@@ -18,3 +18,10 @@ def test_products_of_consensus_rows_are_shares_of_agreeing_labellings():
     rows = agreement.consensus(labelings)
     expected = np.mean([labels[:, None] == labels[None] for labels in labelings], axis=0)
     assert np.allclose(rows @ rows.T, expected)
+
+
+def test_the_consensus_outvotes_a_bad_labelling():
+    labels = np.arange(120) % 4
+    bad = np.random.default_rng(0).integers(0, 4, 120)
+    found = agreement.consensus_clusters([labels, 3 - labels, labels, bad], 4, seed=0)
+    assert agreement.agreement([found, labels]) == 1.0

@@ -7,6 +7,7 @@ from sklearn.metrics import adjusted_rand_score
 
 from neoai_utils.clustering import discriminant
 from neoai_utils.clustering.vectors import unit
+from tests.clustering.conftest import blobs
 
 
 def test_discriminants_repair_a_rough_clustering():
@@ -24,3 +25,10 @@ def test_discriminants_repair_a_rough_clustering():
 def test_centroids_are_the_means():
     vectors = np.array([[0, 0], [2, 0], [5, 5]], np.float32)
     assert np.array_equal(discriminant.centroids(vectors, np.array([0, 0, 1])), [[1, 0], [5, 5]])
+
+
+def test_refined_begins_with_the_given_clustering():
+    vectors, truth = blobs()
+    begin = np.where(np.random.default_rng(0).random(len(truth)) < 0.7, truth, 0)
+    labels, _ = discriminant.lda_kmeans(vectors, begin, rounds=2, seed=0)
+    assert np.array_equal(discriminant.refined(vectors, lambda _: begin, rounds=2, seed=0), labels)

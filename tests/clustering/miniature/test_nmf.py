@@ -19,7 +19,7 @@ def test_exact_factors_are_recovered():
 
 
 def test_as_good_as_the_solver_of_scikit_learn():
-    _, views = miniature.make_pictures(miniature.Recipe(per_cluster=1))
+    _, views = miniature.make_pictures(miniature.Recipe(difficulty="kind", per_cluster=1))
     left, right = factorise(views[:4], 4, 100, seed=0)
     for picture, w, h in zip(views[:4], left, right, strict=True):
         model = NMF(4, init="random", solver="mu", max_iter=100, tol=0, random_state=0)
