@@ -18,6 +18,7 @@
 - `word_translation`: a dictionary learnt from sentence pairs.
 - `code_switching`: sentences with some words translated.
 - `projection`: labels carried from an English sentence to its Russian partner.
+- `likeness`: how much sentences resemble others.
 - `self_training`: confident predictions as labels.
 - `miniature`: builds the small competition: commands to a smart home, from templates.
 """

@@ -67,7 +67,7 @@ def at_most(items: Sequence[T], count: int, name: str, seed: int) -> tuple[T, ..
     """
     if len(items) <= count:
         return tuple(items)
-    print(f"{len(items):,} {name}: a random {count:,} of them are used, as many sentences as one training reads")
+    print(f"{len(items):,} {name}: a random {count:,} of them are used")
     kept = np.random.default_rng(seed).choice(len(items), count, replace=False)
     return tuple(items[index] for index in sorted(kept.tolist()))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from neoai_utils.crosslingual.tags import OUTSIDE
 from neoai_utils.crosslingual.utterances import Labels, Utterance
 from neoai_utils.runtime import pick_device, progress, refuse_nan
 
-__all__ = ["Predictions", "averaged", "labelled", "predict"]
+__all__ = ["Predictions", "Predictor", "averaged", "averages_of_two", "labelled", "mean_of", "predict"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,10 @@ class Predictions:
 
     intents: Float32
     slots: tuple[Float32, ...]
+
+
+Predictor = Callable[[Sequence[Utterance]], Predictions]
+"""Function from utterances to probabilities, for example `predict` with a model and its collator."""
 
 
 def predict(model: JointModel, collate: Collator, utterances: Sequence[Utterance], batch: int = 128) -> Predictions:
@@ -63,6 +68,19 @@ def averaged(predictions: Sequence[Predictions]) -> Predictions:
     intents = np.mean([one.intents for one in predictions], axis=0)
     slots = [np.mean(words, axis=0) for words in zip(*(one.slots for one in predictions), strict=True)]
     return Predictions(intents, tuple(slots))
+
+
+def mean_of(predictors: Sequence[Predictor]) -> Predictor:
+    """Return the predictor that averages other predictors' probabilities."""
+    return lambda utterances: averaged([predictor(utterances) for predictor in predictors])
+
+
+def averages_of_two(predictors: Mapping[str, Predictor]) -> dict[str, Predictor]:
+    """Return the averages of each two of the predictors, in their order, under the name "first + second"."""
+    return {
+        f"{first} + {second}": mean_of([predictors[first], predictors[second]])
+        for first, second in combinations(predictors, 2)
+    }
 
 
 def labelled(utterances: Sequence[Utterance], predictions: Predictions, labels: Labels) -> list[Utterance]:

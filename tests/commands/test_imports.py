@@ -80,6 +80,7 @@ def test_the_packages_of_each_notebook() -> None:
         "pandas",
         "platformdirs",
         "scipy",
+        "sklearn",
         "threadpoolctl",
         "torch",
         "tqdm",
@@ -91,7 +92,6 @@ def test_the_packages_of_each_notebook() -> None:
     assert set(packages("task5")) - every == {
         "peft",
         "safetensors",
-        "sklearn",
     }  # of `offline`, only what reads MiniLM
     assert "onnx" in packages("task7")  # DINOv2, through an attribute of `offline`
     assert {"hassil", "seqeval"} <= set(packages("task8"))  # hassil: the miniature

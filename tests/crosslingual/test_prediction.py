@@ -10,7 +10,7 @@ import torch
 
 from neoai_utils.crosslingual.encoding import Collator
 from neoai_utils.crosslingual.joint import JointModel
-from neoai_utils.crosslingual.prediction import averaged, predict
+from neoai_utils.crosslingual.prediction import averaged, averages_of_two, predict
 from neoai_utils.crosslingual.training import TrainingPlan, UtteranceSource, fine_tune
 from neoai_utils.crosslingual.utterances import Utterance
 from neoai_utils.errors import NotANumberError
@@ -57,6 +57,15 @@ def test_the_average_is_the_mean_of_the_probabilities():
     found = averaged([predictions([[1, 0]], [[1, 0, 0]]), predictions([[0.5, 0.5]], [[0, 1, 0]])])
     assert found.intents.tolist() == [[0.75, 0.25]]
     assert found.slots[0].tolist() == [[0.5, 0.5, 0.0]]
+
+
+def test_every_two_predictors_are_averaged_once_and_in_order():
+    shares = {"a": 1.0, "b": 0.5, "c": 0.0}
+    given = {name: predictions([[share, 1 - share]], [[share, 1 - share, 0]]) for name, share in shares.items()}
+    pairs = averages_of_two({name: lambda utterances, name=name: given[name] for name in given})
+    assert list(pairs) == ["a + b", "a + c", "b + c"]
+    assert [pair([PLAY]).intents[0, 0] for pair in pairs.values()] == [0.75, 0.5, 0.25]
+    assert averages_of_two({}) == {}
 
 
 @pytest.mark.parametrize("head", ["intent_head", "slot_head"])

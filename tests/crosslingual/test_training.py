@@ -76,6 +76,22 @@ def test_parts_may_change_what_they_give():
     assert len(drawn) > 15
 
 
+def test_weights_say_how_often_an_utterance_is_drawn():
+    words = [Utterance((letter,)) for letter in "abc"]
+    source = UtteranceSource(words, weights=[3.0, 1.0, 0.0])
+    drawn = Counter(u.words[0] for b in batches([source], 20, 50, np.random.default_rng(0)) for u in b)
+    assert drawn["a"] == pytest.approx(750, abs=45)
+    assert drawn["b"] == pytest.approx(250, abs=45)
+    assert drawn["c"] == 0
+
+
+@pytest.mark.parametrize("weights", [[1.0], [1.0, -1.0], [0.0, 0.0], [1.0, float("nan")]])
+def test_weights_that_fit_no_utterances(weights):
+    source = UtteranceSource([WAKE, PLAY], weights=weights)
+    with pytest.raises(ParameterError, match="2 utterances need as many weights"):
+        next(batches([source], 2, 1, np.random.default_rng(0)))
+
+
 @pytest.mark.parametrize("sources", [[], [UtteranceSource([])], [UtteranceSource([PLAY], share=0.0)]])
 def test_nothing_to_train_on(sources):
     with pytest.raises(ParameterError, match="nothing to train on"):
