@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 Changes = Mapping[int, Change]
-_PERPLEXITY_TEXTS = 24  # reading all texts again would cost as much as generating them
+_PERPLEXITY_TEXTS = 12  # reading all texts again would cost as much as generating them
 _COARSE = (-8.0, -2.0, -0.5, 0.5, 2.0, 8.0)
 _FINER = (0.5, 0.75, 1.5, 2.0)  # times the best of the coarse strengths, which are a factor of four apart
 _TIMED_PROMPTS = 20  # a CPU gains little from more at a time
@@ -82,7 +82,7 @@ def write(setup: Setup, prompts: Sequence[str], changes: Changes | None = None) 
 def judge(setup: Setup, validation: ValidationSet, texts: Sequence[str]) -> Grades:
     """Return the metric of the validation texts, with the parts `window`, `content` and `perplexity`.
 
-    The perplexity is that of the first 24 texts under the unsteered writer.
+    The perplexity is that of the first 12 texts under the unsteered writer.
     """
     cosines = similarity(setup.encoder, validation.references, texts)
     grades = metric.grade(setup.detector.score(texts), cosines, setup.window)
