@@ -16,6 +16,7 @@ from rich.table import Table
 from neoai_utils import competitions, miniatures, runtime, storage, workspace
 from neoai_utils.commands import badges, notebooks, report, repository, seeds
 from neoai_utils.commands import bundle as uploads
+from neoai_utils.commands import exercises as measured
 from neoai_utils.commands import practice as practices
 from neoai_utils.commands import run as runs
 from neoai_utils.commands import sweep as sweeps
@@ -32,6 +33,9 @@ screen = Console(highlight=False)
 
 Tasks = Annotated[list[str] | None, typer.Argument(help="Task numbers, such as 5 7. All that exist if left out.")]
 Outputs = Annotated[Path, typer.Option("--outputs", "-o", help="Folder for notebooks, submissions and results.")]
+Difficulty = Annotated[
+    str, typer.Option(help="Which form of the miniature, for a task with several: hard or kind, task 4.")
+]
 Parameter = Annotated[
     list[str] | None,
     typer.Option("--parameter", "-p", help="A notebook parameter: -p NAME VALUE, as in papermill; repeatable."),
@@ -104,6 +108,7 @@ def score(
     submissions: Annotated[list[Path], typer.Argument(help="The submission, a CSV file; several with --table.")],
     *,
     seed: Annotated[int, typer.Option(help="Which miniature it was made for.")] = 0,
+    difficulty: Difficulty = "",
     table: Annotated[
         bool, typer.Option("--table", help="Rank submissions: OUTPUTS/ranking.csv and OUTPUTS/ranking.html.")
     ] = False,
@@ -113,7 +118,7 @@ def score(
     name = competitions.find(task).task
     if not table and len(submissions) > 1:
         raise ParameterError("several submissions are ranked: add --table.")
-    folder = miniatures.build_miniature(name, seed)
+    folder = miniatures.build_miniature(name, seed, **_form(difficulty))
     if table:
         _rank(name, submissions, folder, outputs)
         return
@@ -127,9 +132,10 @@ def miniature(
     task: Annotated[str, typer.Argument(help="The task, such as 7.")],
     folder: Annotated[Path, typer.Argument(help="A new folder for data/ and answers/.")],
     seed: Annotated[int, typer.Option(help="Which of the many possible miniatures.")] = 0,
+    difficulty: Difficulty = "",
 ) -> None:
     """Write a miniature of the competition in its exact file format, with the answers in a folder of their own."""
-    built = miniatures.build_miniature(competitions.find(task).task, seed)
+    built = miniatures.build_miniature(competitions.find(task).task, seed, **_form(difficulty))
     storage.copy_folder(built, folder)
     screen.print(f"{folder}/data holds the competition's files, {folder}/answers the hidden answers")
 
@@ -149,6 +155,13 @@ def practice(
         practices.require_free(target)
     for name, target in folders.items():
         screen.print(f"open {practices.write(name, target)}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def exercises(tasks: Tasks = None, *, outputs: Outputs = Path("outputs")) -> None:
+    """Play the changes that the notebooks' last sections suggest, and store what each gave below it, folded."""
+    for name in _resolve(tasks) if tasks else notebooks.available():
+        screen.print(f"rewrote {measured.write(name, measured.measure(name, outputs))}", soft_wrap=True, markup=False)
 
 
 @app.command()
@@ -256,6 +269,11 @@ def _rank(task: str, submissions: list[Path], folder: Path, target: Path) -> Non
     screen.print(f"open {rankings.write(ranking, target)}", soft_wrap=True, markup=False)
     if not ranking.grades:
         raise typer.Exit(1)
+
+
+def _form(difficulty: str) -> dict[str, str]:
+    """Return the constants of a miniature's recipe that an option sets."""
+    return {"difficulty": difficulty} if difficulty else {}
 
 
 def _resolve(tasks: Iterable[str]) -> list[str]:

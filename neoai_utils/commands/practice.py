@@ -6,7 +6,6 @@ below a line `<!-- hint: ROW -->` becomes a hint, with the score that the row of
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,8 +26,6 @@ __all__ = ["NOTEBOOK", "make", "require_free", "write"]
 NOTEBOOK = "practice.ipynb"
 
 _HINT = re.compile(r"^<!-- hint: (.+?) -->\n(.+?[^:])(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
-_KINDS = ("score", "validation")  # readers can compare the first with their own
-_FIGURE = r"^{row}{rest}: .*?\b({kind} \d+\.\d+(?: ± \d+\.\d+)?)"
 _TITLE = re.compile(r"^# Task \d · (.+)$", re.MULTILINE)
 _PROBLEM = re.compile(r"^\*\*.+?(?=\n\n|\Z)", re.MULTILINE | re.DOTALL)
 
@@ -144,21 +141,8 @@ def _hints(story: NotebookNode) -> Iterator[NotebookNode]:
     """Yield a cell for each hint, folded away."""
     from nbformat.v4 import new_markdown_cell
 
-    printed = "\n".join(output.get("text", "") for cell in story.cells for output in cell.get("outputs", []))
     found = [hint for cell in story.cells if cell.cell_type == "markdown" for hint in _HINT.findall(cell.source)]
     for number, (row, text) in enumerate(found, 1):
-        figure = _figure(row, printed)
+        figure = report.row_figure(row, story)
         summary = f"Hint {number}" + f" ({figure} by this idea)" * bool(figure)
         yield new_markdown_cell(f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>")
-
-
-def _figure(row: str, printed: str) -> str:
-    """Return what a story printed for a row, its score rather than its validation; empty if it printed neither.
-
-    A row of exactly this name comes before one whose name only begins so.
-    """
-    for kind, rest in itertools.product(_KINDS, ("", ".*?")):
-        pattern = _FIGURE.format(row=re.escape(row), rest=rest, kind=kind)
-        if line := re.search(pattern, printed, re.MULTILINE):
-            return line[1]
-    return ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import os
 import re
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from nbformat import NotebookNode
 
 __all__ = [
-    "draw_overview", "number", "read_scores", "scores_markdown", "share", "store", "update_scores", "update_section",
+    "draw_overview", "handed_in", "number", "read_scores", "row_figure", "scores_markdown", "share", "store",
+    "update_scores", "update_section",
 ]  # fmt: skip
 
 # the lines that `offline.packages` prints in the first run only
 _DOWNLOADS = re.compile(r"^fetching \S+ \(\d+ MB, once\)\n", re.MULTILINE)
 _TAGS = ("parameters", "nbsphinx-thumbnail", BASELINE_TAG, MINIATURE_TAG)  # those that mean something to us
+_KINDS = ("score", "validation")  # readers can compare the first with their own
+_FIGURE = r"^{row}{rest}: .*?\b({kind} \d+\.\d+(?: ± \d+\.\d+)?)"
 _ROW = re.compile(r"^\| \[.*\]\((notebooks/task\d\.ipynb)\) \|.*$", re.MULTILINE)
 
 
@@ -75,8 +79,8 @@ def _without_notices(outputs: Iterable[NotebookNode]) -> Iterator[NotebookNode]:
 
 def _cost(run: Run) -> str:
     memory = (run.results or {}).get("peak_memory_mb")
-    text = f"⏱ about {max(1, round(run.seconds / 60))} min on {os.cpu_count()} CPU cores"
-    return text + (f" · 💾 {memory / 1024:.1f} GB of memory" if memory else "") + " (measured by the last stored run)"
+    text = f"**Cost:** about {max(1, round(run.seconds / 60))} min on {os.cpu_count()} CPU cores"
+    return text + (f" · {memory / 1024:.1f} GB of memory" if memory else "") + " (measured by the last stored run)"
 
 
 def update_section(text: str, name: str, content: str) -> str:
@@ -102,6 +106,25 @@ def read_scores(book: NotebookNode) -> dict[str, float | None]:
             scores = {name: values[0] for name, values in rows.items()} | {"recovered": rows["ours"][-1]}
             return {name: None if math.isnan(value) else value for name, value in scores.items()}
     return dict.fromkeys(("baseline", "published", "ours", "ceiling", "recovered"))
+
+
+def row_figure(row: str, book: NotebookNode) -> str:
+    """Return what an executed notebook printed for a row of its ladder, the score rather than the validation.
+
+    A row of exactly this name comes before one whose name only begins so. Empty if neither was printed.
+    """
+    printed = "\n".join(output.get("text", "") for cell in book.cells for output in cell.get("outputs", []))
+    for kind, rest in itertools.product(_KINDS, ("", ".*?")):
+        pattern = _FIGURE.format(row=re.escape(row), rest=rest, kind=kind)
+        if line := re.search(pattern, printed, re.MULTILINE):
+            return line[1]
+    return ""
+
+
+def handed_in(book: NotebookNode) -> str:
+    """Return the score of the row that an executed notebook handed in, in words as `row_figure`; empty if unknown."""
+    score = read_scores(book)["ours"]
+    return "" if score is None else f"score {score:.3f}"
 
 
 def scores_markdown(runs: Iterable[Run], records: Mapping[str, seeds.Record] | None = None) -> str:

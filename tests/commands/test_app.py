@@ -202,6 +202,12 @@ def test_errors_are_one_line(monkeypatch, capsys, words, message) -> None:
     assert "Traceback" not in printed
 
 
+@pytest.mark.parametrize("words", [("miniature", "5", "mini"), ("score", "5", "s.csv")])
+def test_a_difficulty_is_part_of_the_miniatures_recipe(monkeypatch, capsys, fake_task, words) -> None:
+    assert command(monkeypatch, *words, "--difficulty", "kind") == 1
+    assert "the miniature of task5 has no difficulty to set" in capsys.readouterr().err
+
+
 def test_miniature_and_score_work_together(monkeypatch, capsys, fake_task, tmp_path: Path) -> None:
     assert command(monkeypatch, "miniature", "5", str(tmp_path / "mini")) == 0
     assert (tmp_path / "mini/data/test.csv").is_file()
