@@ -19,12 +19,14 @@ class CellCost:
     Attributes:
         cell: number of the execution, as in the cell's brackets.
         seconds: wall time.
+        cpu_seconds: time of all threads of the process on the processor; other work on the machine does not change it.
         peak_memory_mb: peak memory of the process by the end of the cell, in 2**20 bytes; None if it is not known.
         peak_gpu_mb: peak memory of all GPUs by then, likewise; None without a GPU.
     """
 
     cell: int
     seconds: float
+    cpu_seconds: float
     peak_memory_mb: float | None
     peak_gpu_mb: float | None
 
@@ -35,7 +37,7 @@ class CellCosts:
     def __init__(self) -> None:
         """Begin with the current cell."""
         self._ended: list[CellCost] = []
-        self._start = time.perf_counter()
+        self._start, self._cpu_start = time.perf_counter(), time.process_time()
         get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
         self._shell: Any = get_ipython()
         if self._shell is not None:
@@ -47,11 +49,11 @@ class CellCosts:
         return [] if self._shell is None else [*self._ended, self._cost(len(self._shell.user_ns["In"]) - 1)]
 
     def _begin(self, info: object) -> None:
-        self._start = time.perf_counter()
+        self._start, self._cpu_start = time.perf_counter(), time.process_time()
 
     def _end(self, result: Any) -> None:
         self._ended.append(self._cost(result.execution_count))
 
     def _cost(self, cell: int) -> CellCost:
-        seconds = time.perf_counter() - self._start
-        return CellCost(cell, round(seconds, 2), peak_memory_mb(), peak_gpu_mb())
+        seconds, cpu_seconds = time.perf_counter() - self._start, time.process_time() - self._cpu_start
+        return CellCost(cell, round(seconds, 2), round(cpu_seconds, 2), peak_memory_mb(), peak_gpu_mb())

@@ -24,6 +24,7 @@ def test_seconds_and_memory_of_each_cell() -> None:
     assert [row["cell"] for row in rows] == [1, 2, 3, 4], "the current cell counts, too"
     assert 0.3 <= rows[1]["seconds"] < 5
     assert rows[3]["seconds"] < 0.3
+    assert rows[1]["cpu_seconds"] < 0.2, "a cell that sleeps does not compute"
     peaks = [row["peak_memory_mb"] for row in rows]
     assert peaks == sorted(peaks)
     assert peaks[2] - peaks[1] > 250

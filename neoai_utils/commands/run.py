@@ -130,7 +130,7 @@ def _read_results(folder: Path) -> dict[str, Any] | None:
 def _with_sections(results: Mapping[str, Any], book: NotebookNode) -> dict[str, Any]:
     """Return the results with `sections` in the place of `cells`: the costs under each numbered heading.
 
-    A section holds its `title`, the `seconds` of its cells and the peaks of memory by its end.
+    A section holds its `title`, the `seconds` and `cpu_seconds` of its cells and the peaks of memory by its end.
     """
     costs = {cost["cell"]: cost for cost in results["cells"]}
     sections: dict[str, dict[str, Any]] = {}
@@ -139,9 +139,10 @@ def _with_sections(results: Mapping[str, Any], book: NotebookNode) -> dict[str, 
         if cell.cell_type == "markdown":
             title = next((line.removeprefix("## ") for line in cell.source.splitlines() if _SECTION.match(line)), title)
         elif (cost := costs.get(cell.execution_count)) is not None:
-            seconds = sections.get(title, {}).get("seconds", 0.0) + cost["seconds"]
+            before = sections.get(title, {})
+            times = {name: round(before.get(name, 0.0) + cost[name], 2) for name in ("seconds", "cpu_seconds")}
             peaks = {name: cost[name] for name in ("peak_memory_mb", "peak_gpu_mb")}
-            sections[title] = {"title": title, "seconds": round(seconds, 2), **peaks}
+            sections[title] = {"title": title, **times, **peaks}
     kept = {name: value for name, value in results.items() if name != "cells"}
     return kept | {"sections": list(sections.values())}
 
@@ -201,7 +202,7 @@ def shared_cores(jobs: int) -> Iterator[None]:
 def _stored_minutes(task: str) -> int:
     """Return the minutes in a notebook's cost line; 0 if it has none."""
     text = notebooks.find_notebook(task).read_text(encoding="utf-8", errors="replace")
-    minutes = re.search(r"⏱ about (\d+) min", text)
+    minutes = re.search(r"\*\*Cost:\*\* about (\d+) min", text)
     return int(minutes[1]) if minutes else 0
 
 

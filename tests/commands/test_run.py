@@ -88,12 +88,15 @@ def test_costs_are_added_up_by_section() -> None:
     cells += [heading("## 2. The choice"), code("4"), heading("## 3. Try this"), code("5")]
     for number, cell in enumerate(cell for cell in cells if cell.cell_type == "code"):
         cell.execution_count = number + 1
-    costs = [{"cell": n, "seconds": float(n), "peak_memory_mb": 10.0 * n, "peak_gpu_mb": None} for n in range(2, 6)]
+    costs = [
+        {"cell": n, "seconds": float(n), "cpu_seconds": n / 2, "peak_memory_mb": 10.0 * n, "peak_gpu_mb": None}
+        for n in range(2, 6)
+    ]
     found = runs._with_sections({"ours": 1.0, "cells": costs}, nbformat.v4.new_notebook(cells=cells))
     assert found == {
         "ours": 1.0,
         "sections": [
-            {"title": "1. The data", "seconds": 9.0, "peak_memory_mb": 40.0, "peak_gpu_mb": None},
-            {"title": "2. The choice", "seconds": 5.0, "peak_memory_mb": 50.0, "peak_gpu_mb": None},
+            {"title": "1. The data", "seconds": 9.0, "cpu_seconds": 4.5, "peak_memory_mb": 40.0, "peak_gpu_mb": None},
+            {"title": "2. The choice", "seconds": 5.0, "cpu_seconds": 2.5, "peak_memory_mb": 50.0, "peak_gpu_mb": None},
         ],
     }
