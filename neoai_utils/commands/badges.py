@@ -15,7 +15,7 @@ __all__ = ["renew"]
 
 
 def renew() -> list[Path]:
-    """Rewrite the badges, the lines that install the library, the rehearsed costs, and the README's clone line.
+    """Rewrite badges, links to the glossary, the lines that install the library, rehearsed costs, README's clone line.
 
     See `repository` and `rehearsals`. A notebook without the markers `<!-- badges -->`, or without the cell of the
     guard, is not changed there.
@@ -55,6 +55,7 @@ def _renewed(book: NotebookNode, task: str, source: str, cost: str) -> bool:
         if cell.cell_type == "markdown":
             cell.source = report.update_section(cell.source, "badges", repository.badges(task, source))
             cell.source = report.update_section(cell.source, "rehearsed", cost)
+            cell.source = repository.with_glossary(cell.source, source)
         elif (guard := repository.without_getting(cell.source)).startswith(repository.GUARD):
             cell.source = repository.getting(task, source, imports.packages(task)) + guard
     return [cell.source for cell in book.cells] != old

@@ -51,6 +51,7 @@ THUMBNAIL = "nbsphinx-thumbnail"  # tag of the cell whose figure is shown on a s
 _TEMPLATES = Path(__file__).resolve().parent / "templates"
 _COLUMNS = ("baseline", "published", "ours", "ceiling", "recovered")
 _KINDS = ("image/png", "image/jpeg")
+_NOTE = re.compile(r"^(?:\S*/notebooks/)?(\w+)\.md(#\S*)?$")  # a link to a note beside the notebooks
 _MAX_CHARACTERS = 300  # of a paragraph that an alternative text repeats
 
 
@@ -189,7 +190,9 @@ def _story(facts: Competition, book: nbformat.NotebookNode, from_run: bool) -> S
     body, _ = StoryExporter().from_notebook_node(book)
     page = BeautifulSoup(body, "html.parser")
     _tidy(page)
-    cost = re.search(r"<!-- cost -->\n(.*?) *(\(.*\))?\n<!-- /cost -->", book.cells[0].source if book.cells else "")
+    cost = re.search(
+        r"<!-- cost -->\n\*\*Cost:\*\* (.*?) *(\(.*\))?\n<!-- /cost -->", book.cells[0].source if book.cells else ""
+    )
     return Story(
         facts=facts,
         body=Markup(str(page)),  # noqa: S704 - our stories; pages forbid scripts # nosec B704
@@ -203,9 +206,11 @@ def _story(facts: Competition, book: nbformat.NotebookNode, from_run: bool) -> S
 
 
 def _tidy(page: BeautifulSoup) -> None:
-    """Remove anchors and remote images; let tables of the text scroll in a box of their own."""
+    """Remove anchors and remote images, link to the pages of notes, and let tables of the text scroll in a box."""
     for link in page.select("a.anchor-link"):
         link.decompose()
+    for link in page.select("a[href]"):
+        link["href"] = _NOTE.sub(r"\1.html\2", str(link["href"]))
     for picture in page.select('img[src^="http"]'):
         if picture.parent is not None and picture.parent.name == "a":
             picture.parent["class"] = "badge"

@@ -47,8 +47,8 @@ def sentence(task: str, records: Mapping[str, Mapping[str, Any]]) -> str:
         f"{duration(found[f'cards_{number}'])} with {name}" for number, name in (("one", "a T4"), ("two", "two"))
     )
     return (
-        f"🏁 At the competition's size, rehearsed with random weights: about {duration(found['cores_hours'])} on "
-        f"{found['cores']} CPU cores, predicted {cards} · 💾 {_memory(found)}"
+        f"**At the competition's size**, rehearsed with random weights: about {duration(found['cores_hours'])} on "
+        f"{found['cores']} CPU cores, predicted {cards} · {_memory(found)}"
     )
 
 

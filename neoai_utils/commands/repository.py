@@ -18,12 +18,13 @@ from neoai_utils import storage
 from neoai_utils.commands import notebooks
 from neoai_utils.errors import NeoaiError, ParameterError
 
-__all__ = ["GUARD", "address", "badges", "clone_line", "getting", "set_address", "without_getting"]
+__all__ = ["GUARD", "address", "badges", "clone_line", "getting", "set_address", "with_glossary", "without_getting"]
 
 GUARD = "from neoai_utils import parameters\n"  # the line of the second code cell that is not generated
 _ROOT = Path(__file__).resolve().parents[2]
 _BRANCH = "main"
 _WHOLE = re.compile(r"(https?|ssh|file)://[\w.~:/@%+-]+")
+_GLOSSARY = re.compile(r"\(\S+/notebooks/glossary\.md\)")
 _BADGES = (
     ("Open in Kaggle", "https://kaggle.com/static/images/open-in-kaggle.svg", "https://kaggle.com/kernels/welcome?src=https://github.com/"),
     ("Open in Colab", "https://colab.research.google.com/assets/colab-badge.svg", "https://colab.research.google.com/github/"),
@@ -98,6 +99,11 @@ def badges(task: str, source: str) -> str:
     return "\n".join(f"[![{text}]({picture})]({host}{file})" for text, picture, host in _BADGES)
 
 
+def with_glossary(text: str, source: str) -> str:
+    """Return a text whose links to the glossary point into the repository; on Kaggle no file lies beside a notebook."""
+    return _GLOSSARY.sub(f"({source}/blob/{_BRANCH}/notebooks/glossary.md)", text)
+
+
 def clone_line(source: str) -> str:
     """Return the README's commands that get the repository."""
     return f"```bash\ngit clone {source} neoai && cd neoai\n```"
@@ -111,21 +117,23 @@ def getting(task: str, source: str, packages: Iterable[str]) -> str:
         source: the repository's address.
         packages: import names of the packages that the notebook needs; missing ones are installed too.
     """
-    names = textwrap.fill(" ".join(packages), width=100, subsequent_indent=" " * 8)
+    names = textwrap.fill(" ".join(packages), width=72, subsequent_indent=" " * 8)
     return f"""\
 import importlib.util
 
-if importlib.util.find_spec("neoai_utils") is None:  # opened from a badge; what is installed already is not moved
+if importlib.util.find_spec("neoai_utils") is None:  # opened from a badge
     import subprocess
     import sys
 
     library = {json.dumps("git+" + source)}
     needed = {'"' * 3}{names}{'"' * 3}
+    python = [sys.executable, "-m"]
+    get = ["pip", "install", "--no-deps", library]  # what is installed is not moved
     try:
-        for words in (["pip", "install", "--no-deps", library], ["neoai_utils.installing", needed]):
-            subprocess.run([sys.executable, "-m", *words], check=True, capture_output=True)
+        for args in (get, ["neoai_utils.installing", needed]):
+            subprocess.run([*python, *args], check=True, capture_output=True)
     except subprocess.CalledProcessError:
-        raise RuntimeError("no library: turn on Internet, or use the upload instead (`neoai bundle {task}`)") from None
+        raise RuntimeError("turn on Internet, or upload `neoai bundle {task}`") from None
     importlib.invalidate_caches()
 
 """

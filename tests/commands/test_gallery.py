@@ -36,7 +36,7 @@ TITLE = """# Task 5 · Broken <BERT> & more
 **The problem in one sentence.** Repair *it*.
 
 <!-- cost -->
-⏱ about 2 min on 2 CPU cores (measured by the last stored run)
+**Cost:** about 2 min on 2 CPU cores (measured by the last stored run)
 <!-- /cost -->"""
 TEXT = r"""## 1. A look
 
@@ -189,6 +189,10 @@ def test_the_index_shows_every_notebook_with_a_picture(site: Site) -> None:
 
 def test_notes_beside_the_notebooks_are_pages_that_the_index_names(shelf: Path, tmp_path: Path) -> None:
     (shelf / "notebooks/words.md").write_text("# Words & more\n\n- **Ladder**: $x^2$ < y\n", encoding="utf-8")
+    links = (
+        "[1](words.md#a) [2](https://github.com/a/b/blob/main/notebooks/words.md) [3](https://github.com/a/other.md)"
+    )
+    (shelf / "notebooks/other.md").write_text(links, encoding="utf-8")
     index = BeautifulSoup(gallery.build(tmp_path / "outputs").read_text(encoding="utf-8"), "html.parser")
     link = index.select_one('a[href="gallery/words.html"]')
     assert link is not None
@@ -197,6 +201,9 @@ def test_notes_beside_the_notebooks_are_pages_that_the_index_names(shelf: Path, 
     assert page.title is not None
     assert page.title.get_text() == "Words & more – neoai"
     assert page.select_one("li math")
+    other = BeautifulSoup((tmp_path / "outputs/gallery/other.html").read_text(encoding="utf-8"), "html.parser")
+    targets = [link["href"] for link in other.select(".prose a, main a") if link.get_text() in "123"]
+    assert targets == ["words.html#a", "words.html", "https://github.com/a/other.md"]
 
 
 def test_scores_problem_cost_and_figure_come_out_of_the_notebook(small: Site) -> None:
@@ -207,6 +214,7 @@ def test_scores_problem_cost_and_figure_come_out_of_the_notebook(small: Site) ->
     assert "Repair it." in card.get_text()
     assert "about 2 min on 2 CPU cores" in card.get_text()
     assert "measured" not in card.get_text()
+    assert "neoai practice 5" in card.get_text()
     assert card.img["src"] == "data:image/png;base64," + png("red").replace("\n", "")
 
 

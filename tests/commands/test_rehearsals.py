@@ -26,7 +26,7 @@ def test_times_in_words(hours: float, text: str) -> None:
 
 def test_the_line_of_a_notebook() -> None:
     line = rehearsals.sentence("task7", {"task7": RECORD})
-    assert "about 76 min on 2 CPU cores, predicted 12 min with a T4, 1 min with two · 💾 3.5 GB" in line
+    assert "about 76 min on 2 CPU cores, predicted 12 min with a T4, 1 min with two · 3.5 GB" in line
     assert rehearsals.sentence("task1", {"task7": RECORD}) == ""
     announced = rehearsals.sentence("task7", {"task7": RECORD | {"announced": True}})
     assert announced.endswith("3.5 GB without its longest work"), "that was timed and not played"
