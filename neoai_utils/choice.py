@@ -48,7 +48,7 @@ def compare(validations: Mapping[str, Grades], *, higher_is_better: bool) -> pd.
     table = {
         "validation": scores,
         "validation_error": [grades.error for grades in validations.values()],
-        "behind": sign * (scores[best] - scores),
+        "behind": sign * (scores[best] - scores) + 0.0,  # the best row's is 0, not -0
         "behind_error": [np.std(samples[best] - draws, ddof=1) for draws in samples],
     }
     return pd.DataFrame(table, index=pd.Index(validations, name="row"))

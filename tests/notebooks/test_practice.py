@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import nbformat
+import pandas as pd
 import pytest
 
 from neoai_utils.commands import notebooks, practice, report
@@ -13,15 +14,43 @@ from neoai_utils.commands import run as runs
 from tests.notebooks.conftest import said
 
 TASKS = notebooks.available()
+IDEAS = {
+    "task4": (
+        "+ scaled as the network expects",
+        """
+network_of_mine = embedding.open_network(network, runtime.pick_device(quiet=True), competition=False)
+scaled = (pictures.scaled(batch) for batch in pictures.batches(factors.left, factors.right))
+submission_of_mine = files.submission(once(unit(embedding.embed(network_of_mine, scaled))))
+""",
+    ),
+    "task7": (
+        "soft labels, ridge",
+        """
+layers = features.published_layers(len(clip.backbone.blocks))
+cells, others = (features.concatenated(features.dense_features(clip.backbone, images, layers)) for images in (
+    val_images, list(test_images)))
+submission_of_mine = submission(selection.MaskProbe().fit(cells, val_masks).predict(others, sizes))
+""",
+    ),
+}
+"""Task -> a row that a hint names, and the code that a reader of the hint may write."""
 
 
 @pytest.mark.story
 @pytest.mark.parametrize("task", TASKS)
-def test_a_practice_plays_to_its_end(task: str, tmp_path: Path) -> None:
+def test_a_practice_plays_to_its_end(task: str, tmp_path: Path, monkeypatch) -> None:
+    """And a reader who follows a hint reaches the score that the hint names."""
+    story = notebooks.read(notebooks.find_notebook(task))
     written = practice.write(task, tmp_path / "practice")
+    row, code = IDEAS.get(task, ("", "# your idea\nsubmission_of_mine = None"))
+    book = notebooks.read(written)
+    turn = next(cell for cell in book.cells if cell.source.startswith("# your idea"))
+    turn.source = code
+    nbformat.write(book, written)
+    monkeypatch.chdir(written.parent)
     target = tmp_path / f"{task}.ipynb"
     assert runs.execute(written, target, {"out_dir": str(tmp_path / "out")}) is None
-    known = report.read_scores(notebooks.read(notebooks.find_notebook(task)))["baseline"]
+    known = report.read_scores(story)["baseline"]
     assert known is not None
     graded = [float(text) for text in re.findall(r"\bscore (\d+\.\d+)", said(target))]
     assert any(value == pytest.approx(known, rel=0.5) for value in graded), "the baseline is graded"
@@ -33,6 +62,10 @@ def test_a_practice_plays_to_its_end(task: str, tmp_path: Path) -> None:
     ]
     assert len(tables) == 2
     assert all(name in tables[-1] for name in ("baseline", "published", "ours", "ceiling"))
+    if row:
+        score, error = map(float, report.row_figure(row, story).removeprefix("score ").split(" ± "))
+        reached = pd.read_csv("attempts.csv")["score"].item()
+        assert reached == pytest.approx(score, abs=2 * error)
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -33,7 +33,7 @@ def row(task: str) -> str:
 def cost(book: nbformat.NotebookNode) -> re.Match[str]:
     """Return the minutes, cores and memory that a title cell names."""
     found = re.search(
-        r"<!-- cost -->\n⏱ about (\d+) min on (\d+) CPU cores · 💾 (\d+\.\d) GB of memory "
+        r"<!-- cost -->\n\*\*Cost:\*\* about (\d+) min on (\d+) CPU cores · (\d+\.\d) GB of memory "
         r"\(measured by the last stored run\)\n<!-- /cost -->",
         book.cells[0].source,
     )

@@ -11,15 +11,29 @@ import nbformat
 import pytest
 from papermill import inspect_notebook
 
-from neoai_utils.commands import repository
+from neoai_utils.commands import exercises, report, repository
 from neoai_utils.competitions import COMPETITIONS
 
 FOLDER = Path(__file__).resolve().parent.parent.parent / "notebooks"
 BOOKS = sorted(FOLDER.glob("*.ipynb"))
 ABSOLUTE = re.compile(r"(?<![\w.:/])(/(?:home|root|tmp|Users|mnt|opt|work)/\S+|[A-Z]:\\\S+)")
-LADDER = "play every row; None: where answers are known, else only the rows that the choice needs"
+LADDER = "play every row; None: only where answers are known"
 BEGINNING = ["Parameters", "The problem", "The data"]
 END = ["The choice", "The submission", "What the numbers say", "Try this", "References"]
+GLOSSARY = "/blob/main/notebooks/glossary.md)"
+WIDEST = 88  # characters of a code line, so that no page scrolls sideways
+NOT_PROSE = re.compile(
+    r"(?s:```.*?```|<!--.*?-->|<details>.*?</details>)|^ *\|.*$|^#.*$|^\[!\[.*$"
+    r"|^\*\*(?:Cost:|At the competition's size)\*\*.*$",
+    re.MULTILINE,
+)
+SENTENCE = re.compile(r"(?<=[.!?:;])[\"*)]*\s+|\n\s*\n|\n\s*(?:[-*]|\d+\.)\s")
+TURNS = re.compile(
+    r"cannot be had|is wanted|shall |the great step|at a stroke|worth its|in its own right|of all things|to be sure|"
+    r"let go|by themselves|stands? ready|comes? into its own|needless to say|it goes without saying|as it were",
+    re.IGNORECASE,
+)
+"""Phrases that learners of English have to read twice."""
 NOISE = re.compile(r"0x[0-9a-f]{8,}|\bit/s\b|\bs/it\b|\d{4}-\d\d-\d\d \d\d:\d\d")
 
 
@@ -55,6 +69,51 @@ def test_cells_are_short_and_prose_is_not(book) -> None:
     assert sizes[-1] <= 40
     assert len(cells(book, "markdown")) >= len(sizes)
     assert words >= 50 * len(sizes)
+
+
+def sentences(book: nbformat.NotebookNode) -> list[str]:
+    """Return the sentences of a notebook's prose, without its last section, the references."""
+    text = "\n\n".join(cell.source for cell in cells(book, "markdown")).partition("\n## References")[0]
+    parts = (" ".join(part.split()) for part in SENTENCE.split(NOT_PROSE.sub("\n\n", text)))
+    return [part for part in parts if part]
+
+
+def test_sentences_are_short_and_plain(book) -> None:
+    found = sentences(book)
+    counts = {sentence: len(sentence.split()) for sentence in found}
+    assert not [sentence for sentence, count in counts.items() if count > 40]
+    assert statistics.median(counts.values()) <= 18
+    assert not [sentence for sentence in found if TURNS.search(sentence)]
+
+
+def test_the_amount_of_prose_is_what_one_reads(book) -> None:
+    words = sum(len(NOT_PROSE.sub("", cell.source).split()) for cell in cells(book, "markdown"))
+    assert 50 <= words / len(cells(book, "code")) <= 110
+
+
+def test_the_glossary_is_linked(book) -> None:
+    assert f"[glossary]({repository.address()}{GLOSSARY}" in "".join(cell.source for cell in cells(book, "markdown"))
+
+
+def test_three_exercises_can_be_played(book) -> None:
+    """Each change fits the notebook, and if it was played, the table holds what the notebook prints now."""
+    path = FOLDER / f"{book.metadata['name']}.ipynb"
+    found = exercises.read(book)
+    assert len(found) == 3
+    text = next(cell.source for cell in reversed(cells(book, "markdown")) if "Try this" in cell.source)
+    tables = re.findall(r"<details><summary>What we saw</summary>(.+?)</details>", text, re.DOTALL)
+    for exercise in found:
+        exercises.changed(book, exercise, path)
+    for exercise, shown in zip(found, tables, strict=True) if tables else ():
+        rows = [line.strip(" |").split(" | ") for line in shown.strip().splitlines()[2:]]
+        assert [row for row, _, _ in rows] == list(exercise.rows)
+        stored = [report.handed_in(book) if row == "ours" else report.row_figure(row, book) for row in exercise.rows]
+        assert [before for _, before, _ in rows] == stored
+        assert all(re.match(r"(score|validation) \d", before) for before in stored)
+
+
+def test_code_lines_fit_a_page(book) -> None:
+    assert not [line for cell in cells(book, "code") for line in cell.source.splitlines() if len(line) > WIDEST]
 
 
 def test_executed_in_order_without_errors_or_warnings(book) -> None:
