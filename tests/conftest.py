@@ -33,8 +33,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--changed", action="store_true", help="of whole notebooks, play those that a change reaches")
 
 
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect the plays of notebooks that no change since `main` reaches."""
+    """Let one worker play a task's notebooks; deselect the plays that no change since `main` reaches."""
+    for item in items:
+        if item.get_closest_marker("story") and (task := changed.task_of(item.nodeid)):
+            item.add_marker(pytest.mark.xdist_group(task))
     if not config.getoption("--changed"):
         return
     reached = changed.tasks(changed.paths())
