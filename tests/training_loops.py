@@ -114,4 +114,7 @@ def main(folder: Path) -> None:
 
 
 if __name__ == "__main__":
+    from neoai_utils import number_formats
+
+    number_formats._processor_has_bfloat16 = lambda: False  # float32, as in the tests' own process
     main(Path(sys.argv[1]))
