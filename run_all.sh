@@ -98,7 +98,7 @@ if [ "${1:-}" = "--test" ]; then
     exec python -m pytest "$@"
   fi
   OMP_NUM_THREADS=1 python -m pytest -m "not story" --numprocesses 2 --dist loadfile # two at once, a core each
-  exec python -m pytest -m story --numprocesses 2 --dist loadgroup "$@"              # whole notebooks and their uploads
+  exec python -m pytest -m story --numprocesses 2 --dist loadscope "$@"              # whole notebooks and their uploads
 fi
 install ""
 exec 9>&-

@@ -13,6 +13,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import nbformat
 import pandas as pd
@@ -33,12 +34,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--changed", action="store_true", help="of whole notebooks, play those that a change reaches")
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups
+@pytest.hookimpl(optionalhook=True)  # of pytest-xdist
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """With `--dist loadscope`, let one worker play all notebooks of a task, since its tests share the plays."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByTask(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return changed.task_of(nodeid) or super()._split_scope(nodeid)
+
+    return ByTask(config, log) if config.getoption("dist") == "loadscope" else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Let one worker play a task's notebooks; deselect the plays that no change since `main` reaches."""
-    for item in items:
-        if item.get_closest_marker("story") and (task := changed.task_of(item.nodeid)):
-            item.add_marker(pytest.mark.xdist_group(task))
+    """Deselect the plays of notebooks that no change since `main` reaches."""
     if not config.getoption("--changed"):
         return
     reached = changed.tasks(changed.paths())
