@@ -39,10 +39,6 @@ class Looks:
         whole, even, odd = (unit(np.mean(part, axis=0)) for part in (views, views[::2], views[1::2]))
         return cls(whole, (even, odd))
 
-    def map(self, change: Callable[[Float32], Float32]) -> Looks:
-        """Apply a function of vectors, such as whitening, to the whole and to each half on its own."""
-        return Looks(change(self.whole), (change(self.halves[0]), change(self.halves[1])))
-
     def agreement(self, cluster: Callable[[Float32], NDArray[np.integer]]) -> Grades:
         """Cluster both halves, each without the other, and return how far the two clusterings agree.
 

@@ -52,7 +52,7 @@ def read(book: NotebookNode) -> list[Exercise]:
 
 
 def changed(book: NotebookNode, exercise: Exercise, path: Path) -> tuple[NotebookNode, dict[str, object]]:
-    """Return a copy of a notebook with an exercise's change, and the parameters to set.
+    """Return a notebook with an exercise's change of its code, a copy if there is one, and the parameters to set.
 
     Args:
         book: the notebook.

@@ -33,13 +33,6 @@ def test_the_halves_share_no_look():
     assert np.allclose(np.linalg.norm(even, axis=1), 1)
 
 
-def test_a_change_is_applied_to_each_on_its_own():
-    views, _ = noisy_views(4, 0.5)
-    centred = looks.Looks.of(views).map(lambda vectors: vectors - vectors.mean(axis=0))
-    for vectors in (centred.whole, *centred.halves):
-        assert np.abs(vectors.mean(axis=0)).max() < 1e-6
-
-
 def test_agreement_falls_with_the_noise_and_is_none_without_groups():
     found = []
     for spread in (0.3, 1.5, 100.0):

@@ -7,8 +7,8 @@ guess: the photographs, the strength of the random changes, and that every sourc
 There are two, of different strength. The organisers' baseline scores .02 in both, as in the original. In the kind one
 the published solution scores about what it scored there, but pictures that are only scaled as the network expects score
 three times as much, far above the original leaderboard's best; participants did scale them, so the original was harder.
-In the hard one they score less than half of that, and the published solution two thirds. It crops to as little as a
-twentieth of the area and changes the light more. It adds no noise, as noise ruins the published solution first.
+In the hard one they score about half of that, and the published solution about three quarters. It crops to as little as
+a twentieth of the area and changes the light more. It adds no noise, as noise ruins the published solution first.
 
 - `photographs`: the committed photographs.
 - `augment`: random views of a photograph.
